@@ -1,0 +1,1 @@
+"""Benchmarks: every figure in docs/performance.md is printed by a command here."""

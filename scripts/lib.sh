@@ -1,0 +1,55 @@
+# Sourced by the scripts beside it: finds or fetches uv, and makes the project's environment.
+# Needs python3 (3.11 or newer) with venv, and git. Nothing is installed outside the checkout.
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+uv_wanted="0.9"
+
+say() { printf '%s\n' "$*" >&2; }
+
+new_enough() { # VERSION MINIMUM
+    [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    say "Pullet needs Python 3.11 or newer, and found none. On Debian 12: apt-get install python3 python3-venv git"
+    exit 1
+}
+
+find_uv() {
+    local version python
+    if version=$(uv --version 2>/dev/null) && new_enough "$(printf '%s' "$version" | cut -d ' ' -f 2)" "$uv_wanted"; then
+        command -v uv
+        return
+    fi
+    if [ ! -x "$checkout/.tools/bin/uv" ]; then
+        python=$(find_python)
+        say "Fetching uv into $checkout/.tools …"
+        "$python" -m venv "$checkout/.tools" ||
+            { say "python3 has no venv. On Debian: apt-get install python3-venv"; exit 1; }
+        "$checkout/.tools/bin/python" -m pip install --quiet --disable-pip-version-check "uv>=$uv_wanted"
+    fi
+    printf '%s\n' "$checkout/.tools/bin/uv"
+}
+
+# sync runtime|dev: brings .venv to what the lock says. A stamp keeps the second call to a few milliseconds.
+sync() {
+    local uv stamp wanted
+    stamp="$checkout/.venv/.synced"
+    wanted="$1 $(cksum <"$checkout/locks/$1.txt") $(cksum <"$checkout/pyproject.toml")"
+    if [ -x "$checkout/.venv/bin/pullet" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        return
+    fi
+    uv=$(find_uv)
+    export UV_PYTHON_DOWNLOADS=never
+    [ -x "$checkout/.venv/bin/python" ] || "$uv" venv --quiet --python "$(find_python)" "$checkout/.venv"
+    "$uv" pip sync --quiet --python "$checkout/.venv/bin/python" --require-hashes "$checkout/locks/$1.txt"
+    "$uv" pip install --quiet --python "$checkout/.venv/bin/python" --no-deps --editable "$checkout"
+    printf '%s' "$wanted" >"$stamp"
+}

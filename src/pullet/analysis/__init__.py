@@ -1,0 +1,1 @@
+"""Pure readings of source code and results: detection, findings, statistics."""

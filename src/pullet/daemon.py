@@ -1,0 +1,1 @@
+"""Composition root: settings -> drivers -> loops. The only place that names concrete drivers."""

@@ -1,0 +1,138 @@
+"""What an app *is* at one revision: the outcome of reading pullet.toml and of detection. Pure values, JSON-friendly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Confidence(StrEnum):
+    CERTAIN = "certain"  # written down by the owner
+    LIKELY = "likely"  # a convention that rarely misleads
+    POSSIBLE = "possible"  # a hint; loses to anything better
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where something was read. `line` counts from 1; 0 means the file as a whole."""
+
+    path: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One observation by one detector: what it says about which setting, where it was read, how sure it is."""
+
+    subject: str
+    """The setting it speaks for, a path into pullet.toml: `app.python`, `processes.web.command`."""
+    value: str
+    place: Place
+    confidence: Confidence
+    detector: str
+    because: str
+    """One clause for people: `Procfile names a web process`."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was chosen for one setting, on which evidence, and what lost."""
+
+    subject: str
+    value: str
+    evidence: tuple[Evidence, ...]
+    runners_up: tuple[Evidence, ...] = ()
+
+
+class DependencyKind(StrEnum):
+    UV_LOCK = "uv.lock"
+    POETRY_LOCK = "poetry.lock"
+    PIPFILE_LOCK = "Pipfile.lock"
+    PIPFILE = "Pipfile"
+    REQUIREMENTS = "requirements.txt"
+    PYPROJECT = "pyproject.toml"
+    SETUP = "setup.py"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    kind: DependencyKind
+    path: str = ""
+    """The file, relative to the app's root. Empty with kind NONE."""
+    extra: tuple[str, ...] = ()
+    """Requirements that Pullet adds, e.g. a server where the app has none: `granian>=2.8,<3`."""
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """How a web process is asked whether it works."""
+
+    path: str = "/"
+    declared: bool = False
+    """Declared: only 2xx and 3xx are healthy. Otherwise anything under 500 is, as many apps have no page at /."""
+    timeout: float = 5.0
+    """Seconds for one answer."""
+    grace: float = 30.0
+    """Seconds from start until the first healthy answer is due."""
+
+
+class Server(StrEnum):
+    """Servers whose command line Pullet knows how to point at a unix socket."""
+
+    GUNICORN = "gunicorn"
+    UVICORN = "uvicorn"
+    GRANIAN = "granian"
+    HYPERCORN = "hypercorn"
+    DAPHNE = "daphne"
+    WAITRESS = "waitress"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process type of an app. `web` is the one that traffic goes to."""
+
+    name: str
+    command: str
+    """As the owner wrote it: a command line that may use $PORT and, rarely, shell syntax."""
+    instances: int = 1
+    memory: int | None = None
+    """Bytes; None leaves the platform's default."""
+    health: HealthCheck = HealthCheck()
+    drain: float = 30.0
+    """Seconds that a stopping process has to finish what it is doing before it is killed."""
+    spares: int = 1
+
+
+@dataclass(frozen=True)
+class StaticMount:
+    url: str
+    """URL prefix, e.g. `/static`."""
+    path: str
+    """Folder relative to the app's root."""
+
+
+@dataclass(frozen=True)
+class AppSpec:
+    """The complete, resolved description of an app at one revision."""
+
+    root: str
+    """Sub-directory of the repository; `.` is the top."""
+    python: str | None
+    """A version request such as `3.12`, `>=3.11,<3.13`; None: the platform chooses."""
+    dependencies: Dependencies
+    processes: tuple[Process, ...]
+    build_commands: tuple[str, ...] = ()
+    release_commands: tuple[str, ...] = ()
+    static: tuple[StaticMount, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    secrets_required: tuple[str, ...] = ()
+    secrets_generated: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    def process(self, name: str) -> Process | None:
+        return next((process for process in self.processes if process.name == name), None)

@@ -1,0 +1,155 @@
+"""One error type for everything that may be expected to go wrong.
+
+A message says what happened, to which app and revision; the hint says what to do next. `code` is a fixed word for
+programs, documented one by one in docs/reference/errors.md. Foreign exceptions are mapped in the driver that met them,
+with `raise ... from err`. Anything that is not a PulletError is a bug.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Retry(StrEnum):
+    """When trying again makes sense: this decides between a backoff and a failed candidate."""
+
+    BACKOFF = "backoff"  # the world may heal by itself: network, disk, a busy port
+    NEXT_REVISION = "next-revision"  # only another commit or another setting can help
+    NEVER = "never"  # the request itself was wrong
+
+
+class PulletError(Exception):
+    """Something expected went wrong. Subclasses set `code` and the default `retry`."""
+
+    code = "error"
+    retry = Retry.NEXT_REVISION
+
+    def __init__(self, message: str, *, context: str = "", hint: str = "", retry: Retry | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.context = context
+        """The evidence: last lines of a log, the offending line of a file."""
+        self.hint = hint
+        """What the reader can do next, as a sentence."""
+        if retry is not None:
+            self.retry = retry
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.message, self.context, self.hint) if part)
+
+
+class SourceError(PulletError):
+    """git: the repository cannot be reached, read or trusted."""
+
+    code = "source-failed"
+    retry = Retry.BACKOFF
+
+
+class SourceRefused(SourceError):
+    """The repository has what Pullet will not touch (a link out of the tree, a blob over the limit…)."""
+
+    code = "source-refused"
+    retry = Retry.NEXT_REVISION
+
+
+class BranchMissing(SourceError):
+    code = "branch-missing"
+    retry = Retry.BACKOFF
+
+
+class ConfigError(PulletError):
+    """pullet.toml or a fleet file says something that cannot be followed. The message has path, line and key."""
+
+    code = "config-invalid"
+
+
+class NoAppFound(PulletError):
+    """Detection found nothing to run, or two things and no way to choose."""
+
+    code = "no-app-found"
+
+
+class AmbiguousApp(NoAppFound):
+    code = "app-ambiguous"
+
+
+class BuildFailed(PulletError):
+    code = "build-failed"
+
+
+class GateFailed(PulletError):
+    code = "gate-failed"
+
+
+class ReleaseCommandFailed(PulletError):
+    code = "release-command-failed"
+
+
+class StartFailed(PulletError):
+    """A process exited at once, listens nowhere, or cannot be started."""
+
+    code = "start-failed"
+
+
+class ProbeFailed(PulletError):
+    """The process runs but gave no healthy answer in time."""
+
+    code = "probe-failed"
+
+
+class RuntimeFailed(PulletError):
+    """The box does not let Pullet run or limit processes."""
+
+    code = "runtime-failed"
+    retry = Retry.BACKOFF
+
+
+class RouterError(PulletError):
+    code = "router-failed"
+    retry = Retry.BACKOFF
+
+
+class PortTaken(RouterError):
+    code = "port-taken"
+
+
+class StoreError(PulletError):
+    code = "store-failed"
+    retry = Retry.BACKOFF
+
+
+class DiskFull(PulletError):
+    code = "disk-full"
+    retry = Retry.BACKOFF
+
+
+class UsageError(PulletError):
+    """The request names something that does not exist or makes no sense."""
+
+    code = "usage"
+    retry = Retry.NEVER
+
+
+class NotFound(UsageError):
+    code = "not-found"
+
+
+class AlreadyRunning(UsageError):
+    """Another daemon owns this home."""
+
+    code = "already-running"
+
+
+class CommandFailed(PulletError):
+    """A program exited with an unexpected code, or ran out of time. Drivers turn this into their own error."""
+
+    code = "command-failed"
+    retry = Retry.BACKOFF
+
+    def __init__(self, argv: tuple[str, ...], exit_code: int | None, output: str, *, timed_out: bool = False) -> None:
+        what = "ran out of time" if timed_out else f"exited with {exit_code}"
+        super().__init__(f"{argv[0]} {what}", context=output)
+        self.argv = argv
+        self.exit_code = exit_code
+        self.output = output
+        self.timed_out = timed_out

@@ -1,0 +1,92 @@
+"""Where everything of one Pullet lives: `$PULLET_HOME`. Paths only; nothing here touches the disk."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pullet.domain.identity import EnvironmentKey, ReleaseId
+
+_SOCKET_PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path less the final NUL, unix(7)
+_LONGEST_SOCKET_NAME = 40
+
+
+@dataclass(frozen=True)
+class Home:
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "pullet.db"
+
+    @property
+    def settings(self) -> Path:
+        """What was chosen when this home was first used, e.g. the router's port."""
+        return self.root / "settings.toml"
+
+    @property
+    def lock(self) -> Path:
+        """Held (flock) by the daemon for as long as it lives; its text is the daemon's pid."""
+        return self.root / "daemon.lock"
+
+    @property
+    def daemon_log(self) -> Path:
+        return self.root / "logs" / "daemon.log"
+
+    @property
+    def fleet(self) -> Path:
+        """The local fleet repository, an ordinary one with a work tree: people may look and commit there."""
+        return self.root / "fleet"
+
+    @property
+    def mirrors(self) -> Path:
+        return self.root / "mirrors"
+
+    @property
+    def pythons(self) -> Path:
+        """Python environments, one folder a digest."""
+        return self.root / "pythons"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def releases(self) -> Path:
+        return self.root / "releases"
+
+    @property
+    def run(self) -> Path:
+        """Shims: one folder an instance with its specification, state and log."""
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def router(self) -> Path:
+        return self.root / "router"
+
+    @property
+    def sockets(self) -> Path:
+        """A folder for unix sockets whose path is always short enough to bind."""
+        inside = self.root / "sockets"
+        if len(str(inside).encode()) + 1 + _LONGEST_SOCKET_NAME <= _SOCKET_PATH_LIMIT:
+            return inside
+        return Path("/tmp") / f"pullet-{hashlib.sha256(str(self.root).encode()).hexdigest()[:16]}"  # noqa: S108 - made 0700 and checked for its owner by the daemon
+
+    @property
+    def api_socket(self) -> Path:
+        return self.sockets / "api.sock"
+
+    def environment(self, key: EnvironmentKey) -> Path:
+        return self.releases / key.app / key.name
+
+    def release(self, release: ReleaseId) -> Path:
+        """Folder of one release: `tree/`, `release.json`, logs of its steps."""
+        return self.environment(release.environment) / str(release.number)
+
+    def tree(self, release: ReleaseId) -> Path:
+        return self.release(release) / "tree"

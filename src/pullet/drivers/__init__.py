@@ -1,0 +1,1 @@
+"""The only code that touches the world: processes, git, uv, Caddy, files."""

@@ -1,0 +1,1 @@
+"""Pure decisions: desired state x observed state -> plan."""

@@ -1,0 +1,1 @@
+"""Loops that compare desired with observed and apply the difference."""
