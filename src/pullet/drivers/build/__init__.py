@@ -1,0 +1,1 @@
+"""Builds with uv: content-addressed Python environments, compiled once."""

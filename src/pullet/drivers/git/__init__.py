@@ -1,0 +1,1 @@
+"""Git: polling, mirrors, safe check-outs, reading trees without a check-out."""

@@ -1,0 +1,1 @@
+"""Caddy with one constant configuration; routes are files."""

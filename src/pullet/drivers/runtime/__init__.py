@@ -1,0 +1,1 @@
+"""Processes of releases: shims, sandbox, limits, warm spares."""
