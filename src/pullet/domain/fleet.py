@@ -42,6 +42,8 @@ class Hold:
     skip: tuple[str, ...]
     release: int | None = None
     """The release of that revision which was live, where this box still has it."""
+    configuration: str = ""
+    """Digest of the configuration when the rollback was asked for: `release` is used while it has not changed."""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from pullet.domain.identity import EnvironmentKey, Revision
-from pullet.domain.release import Candidate, Stage, Trigger, Verdict
+from pullet.domain.identity import EnvironmentKey
+from pullet.domain.release import Candidate, Stage, Verdict
 
 
 class Mode(StrEnum):
@@ -50,15 +51,18 @@ class ObservedRelease:
 class Observed:
     """What one environment is."""
 
-    releases: tuple[ObservedRelease, ...]
+    releases: tuple[ObservedRelease, ...] = ()
     """Those whose files are still on the box, by number."""
-    routed: int | None = None
-    """The release that every one of `hosts` leads to; None: a page of Pullet's own, or nothing."""
-    hosts: frozenset[str] = frozenset()
-    """Hostnames that the router answers for this environment, with a release or with a page."""
+    routes: Mapping[str, int | None] = field(default_factory=dict)
+    """Hostname -> the release it leads to; None: a page of Pullet's own. Missing: not answered."""
 
     def release(self, number: int | None) -> ObservedRelease | None:
         return next((release for release in self.releases if release.number == number), None)
+
+    @property
+    def serving(self) -> frozenset[int]:
+        """Releases that at least one hostname leads to."""
+        return frozenset(number for number in self.routes.values() if number is not None)
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,6 @@ class Open:
     """Give the candidate a release number; nothing else exists of it yet."""
 
     candidate: Candidate
-    revision: Revision
-    trigger: Trigger
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ Step: TypeAlias = (
 
 @dataclass(frozen=True)
 class Plan:
+    """Steps in order. Empty: in sync. After `Open` the rest is planned anew, since the number is known only then."""
+
     goal: int | None
-    """The release that the plan makes or keeps live; None where it has no number yet or nothing shall run."""
+    """The release that shall be live; None where it has no number yet, or nothing shall run."""
     steps: tuple[Step, ...]
