@@ -118,6 +118,13 @@ class StoreError(PulletError):
     retry = Retry.BACKOFF
 
 
+class MalformedData(PulletError):
+    """JSON that is not the value it should be: a damaged file, or a request of another version."""
+
+    code = "data-malformed"
+    retry = Retry.NEVER
+
+
 class DiskFull(PulletError):
     code = "disk-full"
     retry = Retry.BACKOFF
