@@ -1,1 +1,195 @@
-"""Composition root: settings -> drivers -> loops. The only place that names concrete drivers."""
+"""Composition root: settings -> drivers -> loops. The only place that names concrete drivers.
+
+The daemon owns nothing that serves: apps and the router live under shims of their own. Killing it, at any moment, costs
+no request; the next one reads the box and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import random
+import signal
+import stat
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from pullet.api.application import create_api
+from pullet.api.hooks import create_hooks
+from pullet.domain.errors import AlreadyRunning, RuntimeFailed
+from pullet.domain.home import Home
+from pullet.drivers.build.builder import UvBuilder
+from pullet.drivers.fleet import LocalFleet, RemoteFleet
+from pullet.drivers.git import GitSource
+from pullet.drivers.process import ProcessRunner
+from pullet.drivers.router.caddy import CaddyRouter
+from pullet.drivers.runtime.prober import HttpProber
+from pullet.drivers.runtime.runtime import ShimRuntime
+from pullet.drivers.runtime.sandbox import BubblewrapSandbox
+from pullet.drivers.runtime.supervisor import ShimSupervisor
+from pullet.operations.control import Control, Settings
+from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.target import TargetLoop
+from pullet.store.sqlite import SqliteStore
+
+_STOP_DRAIN = 10.0  # seconds that `pullet stop` gives a process to finish
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `pullet serve` was told."""
+
+    home: Path
+    port: int = 8080
+    target: str = "box"
+    fleet: str | None = None
+    """URL of a remote fleet repository; None: the local one."""
+
+
+class SystemClock:
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def serve(options: Options) -> None:
+    """Run until SIGTERM or SIGINT (apps go on) or until asked to stop everything. Raises PulletError."""
+    home = Home(options.home)
+    with _exclusive(home):
+        _make_folders(home)
+        asyncio.run(_serve(home, options))
+
+
+async def _serve(home: Home, options: Options) -> None:
+    control = _compose(home, options)
+    end, everything = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        everything.set()
+        end.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end.set)
+    await control.neighbours.router.ensure()
+    async with _server(create_api(control, stop), home.api_socket, 0o600), _server(
+        create_hooks(control), home.hooks_socket, 0o666
+    ):
+        target = asyncio.create_task(control.target.run(), name="target")
+        waiting = asyncio.create_task(end.wait(), name="end")
+        await asyncio.wait({target, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if target.done():
+            target.result()  # a bug, or what the router met at the start: say it
+        target.cancel()
+        await asyncio.wait({target})
+        if everything.is_set():
+            await _end_everything(control.neighbours)
+    control.neighbours.store.close()
+
+
+def _compose(home: Home, options: Options) -> Control:
+    clock, runner = SystemClock(), ProcessRunner()
+    sandbox = BubblewrapSandbox(home)
+    supervisor = ShimSupervisor(home, runner)
+    source = GitSource(home, runner)
+    fleet = (
+        RemoteFleet(options.fleet, options.target, source)
+        if options.fleet
+        else LocalFleet(home, options.target, runner)
+    )
+    neighbours = Neighbours(
+        home=home,
+        clock=clock,
+        store=SqliteStore(home.database, clock),
+        source=source,
+        fleet=fleet,
+        builder=UvBuilder(home, runner, sandbox),
+        runtime=ShimRuntime(home, supervisor, sandbox, runner),
+        router=CaddyRouter(home, supervisor, options.port),
+        prober=HttpProber(),
+        jitter=random.random,
+    )
+    settings = Settings(options.target, options.port, options.fleet or str(home.fleet))
+    return Control(neighbours, TargetLoop(neighbours), settings)
+
+
+async def _end_everything(neighbours: Neighbours) -> None:
+    """`pullet stop`: nothing of this home is left running. What should run is in the fleet, and comes back with it."""
+    instances = await neighbours.runtime.observe()
+    for environment in {instance.id.release.environment for instance in instances}:
+        await neighbours.runtime.discard_spares(environment)
+    await asyncio.gather(*(neighbours.runtime.stop(instance.id, _STOP_DRAIN) for instance in instances))
+    for spare in await neighbours.runtime.spares():
+        await neighbours.runtime.discard_spares(spare.environment)
+    await neighbours.router.stop()
+
+
+@contextlib.asynccontextmanager
+async def _server(app: FastAPI, socket: Path, mode: int) -> AsyncIterator[None]:
+    """Serve an app on a unix socket for as long as the block runs."""
+    socket.unlink(missing_ok=True)
+    config = uvicorn.Config(app, uds=str(socket), log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(), name=f"serve:{socket.name}")
+    try:
+        while not (server.started or task.done()):
+            await asyncio.sleep(0.005)
+        socket.chmod(mode)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+        socket.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the daemon's own business."""
+        yield
+
+
+@contextlib.contextmanager
+def _exclusive(home: Home) -> Iterator[None]:
+    """One daemon a home, by a lock that the kernel gives back whatever happens to its holder."""
+    try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        handle = home.lock.open("a+")
+    except OSError as err:
+        raise RuntimeFailed(
+            f"Cannot use {home.root} as Pullet's home", context=str(err), hint="Set PULLET_HOME to a folder of yours."
+        ) from err
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as err:
+            handle.seek(0)
+            raise AlreadyRunning(
+                f"Another daemon (pid {handle.read().strip() or 'unknown'}) uses {home.root}",
+                hint="`pullet status` talks to it; PULLET_HOME=… starts another one beside it.",
+            ) from err
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def _make_folders(home: Home) -> None:
+    """Others may pass through the home to what is theirs (an app to its release) and list nothing."""
+    home.root.chmod(0o711)
+    for folder in (home.releases, home.run, home.logs, home.cache, home.sockets):
+        folder.mkdir(parents=True, exist_ok=True)
+    owner = home.sockets.stat()
+    if owner.st_uid != os.getuid() or not stat.S_ISDIR(owner.st_mode):
+        raise RuntimeFailed(f"{home.sockets} belongs to somebody else", hint="Remove it, or use a shorter PULLET_HOME.")
+    home.sockets.chmod(0o711)

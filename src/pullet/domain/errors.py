@@ -73,6 +73,13 @@ class AmbiguousApp(NoAppFound):
     code = "app-ambiguous"
 
 
+class Superseded(PulletError):
+    """Something newer is wanted: the work under way was dropped."""
+
+    code = "superseded"
+    retry = Retry.BACKOFF
+
+
 class BuildFailed(PulletError):
     code = "build-failed"
 

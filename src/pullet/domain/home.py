@@ -81,6 +81,11 @@ class Home:
     def api_socket(self) -> Path:
         return self.sockets / "api.sock"
 
+    @property
+    def hooks_socket(self) -> Path:
+        """Where the router hands on what comes to `/hooks/…`: it can only wake a poll."""
+        return self.sockets / "hooks.sock"
+
     def environment(self, key: EnvironmentKey) -> Path:
         return self.releases / key.app / key.name
 

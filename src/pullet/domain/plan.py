@@ -56,6 +56,9 @@ class Observed:
     routes: Mapping[str, int | None] = field(default_factory=dict)
     """Hostname -> the release it leads to; None: a page of Pullet's own. Missing: not answered."""
 
+    failed: frozenset[str] = frozenset()
+    """`Candidate.id` of every candidate that went bad, also where nothing is left of its release."""
+
     def release(self, number: int | None) -> ObservedRelease | None:
         return next((release for release in self.releases if release.number == number), None)
 

@@ -46,9 +46,9 @@ def plan_environment(desired: Desired, observed: Observed) -> Plan:
 def _run(desired: Desired, observed: Observed) -> Plan:
     if desired.candidate is not None:
         release = _release_of(desired.candidate, desired.preferred_release, observed)
-        if release is None:
+        if release is None and desired.candidate.id not in observed.failed:
             return Plan(None, (*_first_page(desired, observed), Open(desired.candidate)))
-        if release.verdict is not Verdict.BAD:
+        if release is not None and release.verdict is not Verdict.BAD:
             return Plan(release.number, tuple(_go_live(release, desired, observed)))
     standby = last_good(observed)
     if standby is None:

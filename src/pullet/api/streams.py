@@ -1,0 +1,39 @@
+"""Progress as JSON lines, and errors as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from fastapi.responses import StreamingResponse
+
+from pullet.domain.codec import dumps
+from pullet.domain.errors import PulletError, Retry, UsageError
+from pullet.domain.report import Progress
+
+NDJSON = "application/x-ndjson"
+
+
+def stream(progress: AsyncIterator[Progress]) -> StreamingResponse:
+    """One `Progress` a line; an error on the way is the last line, since the status code has gone out by then."""
+    return StreamingResponse(_lines(progress), media_type=NDJSON)
+
+
+async def _lines(progress: AsyncIterator[Progress]) -> AsyncIterator[str]:
+    try:
+        async for item in progress:
+            yield dumps(item) + "\n"
+    except PulletError as err:
+        yield dumps(failed(err)) + "\n"
+
+
+def failed(err: PulletError) -> Progress:
+    return Progress(done=True, error_code=err.code, error=err.message, context=err.context, hint=err.hint)
+
+
+def status_code(err: PulletError) -> int:
+    """404 for what is not there, 400 for a request that makes no sense, 409 for what the state forbids, 503 otherwise."""
+    if err.code == "not-found":
+        return 404
+    if isinstance(err, UsageError) or err.retry is Retry.NEVER:
+        return 400
+    return 503 if err.retry is Retry.BACKOFF else 409

@@ -1,0 +1,83 @@
+"""What a user is shown: frozen values that the command line, the API and the pages share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pullet.domain.conditions import Condition
+from pullet.domain.release import Deployment
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    name: str
+    index: int
+    phase: str
+    pid: int | None
+    memory: int
+    """Bytes resident, of the whole process tree."""
+    restarts: int
+    warm: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SpareStatus:
+    process: str
+    pid: int
+    memory: int
+    """Bytes that waiting costs."""
+    ready: bool
+
+
+@dataclass(frozen=True)
+class EnvironmentStatus:
+    app: str
+    environment: str
+    source: str
+    follows: str
+    """`branch main`, `tag >=1.2,<2`, `commit 1a2b…`."""
+    revision: str
+    """Of the live release, `main@sha1:…`; empty where nothing is live."""
+    release: int | None
+    urls: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    processes: tuple[ProcessStatus, ...] = ()
+    spares: tuple[SpareStatus, ...] = ()
+    deployment: Deployment | None = None
+    """The latest."""
+
+    @property
+    def ready(self) -> Condition | None:
+        return next((condition for condition in self.conditions if condition.type == "Ready"), None)
+
+
+@dataclass(frozen=True)
+class TargetStatus:
+    """`pullet status`."""
+
+    home: str
+    target: str
+    version: str
+    daemon_pid: int
+    router_port: int
+    fleet: str
+    fleet_commit: str
+    fleet_error: str
+    environments: tuple[EnvironmentStatus, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of a stream that ends with `done`."""
+
+    message: str = ""
+    deployment: Deployment | None = None
+    done: bool = False
+    ok: bool = False
+    status: EnvironmentStatus | None = None
+    """With `done`: what came of it."""
+    error_code: str = ""
+    error: str = ""
+    context: str = ""
+    hint: str = ""

@@ -1,0 +1,97 @@
+"""Keeps the record of deployments: intent before an effect, outcome after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pullet.domain.errors import PulletError, Retry
+from pullet.domain.identity import EnvironmentKey, ReleaseId
+from pullet.domain.plan import Build, Check, Desired, Observed, Prepare, Probe, Repair, Resolve, Start, Step, Stop, Switch
+from pullet.domain.release import Deployment, Outcome, Release, Trigger, Verdict
+from pullet.ports import LogSink
+from pullet.reconcile.neighbours import Neighbours
+from pullet.telemetry.logs import StepLog
+
+_RECORDED = (Resolve, Build, Check, Prepare, Repair, Start, Probe, Switch, Stop)
+
+
+class DeploymentScribe:
+    """One environment's deployments, as they go."""
+
+    def __init__(self, environment: EnvironmentKey, neighbours: Neighbours, changed: Callable[[], None]) -> None:
+        self._environment = environment
+        self._world = neighbours
+        self._changed = changed
+
+    def begin(self, release: Release, trigger: Trigger) -> Deployment:
+        """The running deployment of the release, or a new one; one of another release is superseded by it."""
+        deployment = self._world.store.deployments.begin(
+            self._environment, release.id.number, release.candidate.revision, trigger
+        )
+        self._changed()
+        return deployment
+
+    @contextmanager
+    def step(self, deployment: Deployment | None, step: Step) -> Iterator[LogSink]:
+        """Record the step around its effect. Without a deployment (drift is healed) only its log is kept."""
+        name = type(step).__name__.lower()
+        release = getattr(step, "release", 0)
+        log_name = f"{deployment.number if deployment else 'drift'}-{name}.log"
+        path = self._world.home.release(ReleaseId(self._environment, release)) / "logs" / log_name
+        with StepLog(path) as log:
+            if deployment is None or not isinstance(step, _RECORDED):
+                yield log
+                return
+            store = self._world.store.deployments
+            store.step_started(deployment, name, log_name)
+            self._changed()
+            try:
+                yield log
+            except PulletError as err:
+                store.step_finished(deployment, name, Outcome.FAILED, err.message)
+                self._changed()
+                raise
+            except BaseException:
+                store.step_finished(deployment, name, Outcome.INTERRUPTED)
+                raise
+            store.step_finished(deployment, name, Outcome.SUCCEEDED)
+            self._changed()
+
+    def succeed(self, deployment: Deployment) -> None:
+        self._world.store.deployments.finish(deployment, Outcome.SUCCEEDED)
+        self._changed()
+
+    def fail(self, deployment: Deployment, error: PulletError) -> None:
+        """The attempt is over. Only where no later try can help is the release judged bad as well."""
+        self._world.store.deployments.finish(deployment, Outcome.FAILED, error)
+        if error.retry is not Retry.BACKOFF:
+            self._world.store.releases.judge(
+                ReleaseId(self._environment, deployment.release), Verdict.BAD, error.message
+            )
+        self._changed()
+
+    def rolled_back(self, release: int, reason: str) -> None:
+        """It went live and did not keep its promise."""
+        for deployment in self._world.store.deployments.of(self._environment):
+            if deployment.release == release:
+                self._world.store.deployments.finish(deployment, Outcome.ROLLED_BACK, PulletError(reason))
+                break
+        self._world.store.events.append(
+            "automatic-rollback", f"Release {release} is rolled back: {reason}.", environment=self._environment
+        )
+        self._changed()
+
+
+def trigger_of(desired: Desired, observed: Observed, goal: Release, before: Deployment | None) -> Trigger:
+    """Why the goal is about to go live."""
+    if desired.candidate is not None and goal.candidate.id != desired.candidate.id:
+        return Trigger.ROLLBACK if goal.id.number == desired.preferred_release else Trigger.AUTOMATIC_ROLLBACK
+    if desired.preferred_release is not None:
+        return Trigger.ROLLBACK
+    if before is not None and before.release == goal.id.number:
+        return Trigger.RESUME if before.outcome is Outcome.SUCCEEDED else Trigger.RETRY
+    serving = [release for number in observed.serving if (release := observed.release(number))]
+    if any(release.candidate.startswith(goal.candidate.revision.sha) for release in serving):
+        return Trigger.CONFIGURATION
+    return Trigger.COMMIT

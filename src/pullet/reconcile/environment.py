@@ -1,0 +1,405 @@
+"""The loop of one environment: desired x observed -> plan -> steps, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from pullet.domain.conditions import Condition
+from pullet.domain.errors import BranchMissing, PulletError, Retry, Superseded
+from pullet.domain.fleet import EnvironmentSpec, SourceSpec
+from pullet.domain.identity import EnvironmentKey, ReleaseId, Revision
+from pullet.domain.plan import (
+    Build,
+    Check,
+    Desired,
+    Discard,
+    Mode,
+    Observed,
+    Open,
+    Plan,
+    Prepare,
+    Probe,
+    Repair,
+    Resolve,
+    ShowPage,
+    Start,
+    Step,
+    Stop,
+    Switch,
+    Unroute,
+)
+from pullet.domain.release import Deployment, Outcome, Verdict
+from pullet.planner.backoff import backoff
+from pullet.planner.desired import desired_environment, is_skipped
+from pullet.planner.environment import plan_environment
+from pullet.planner.retention import releases_to_discard
+from pullet.planner.status import Knowledge, describe
+from pullet.planner.tracking import track_tip
+from pullet.ports import LogSink, Page
+from pullet.reconcile.deploying import DeploymentScribe, trigger_of
+from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.observation import Observer
+from pullet.reconcile.sources import SourceLoop
+from pullet.reconcile.steps import Steps
+from pullet.reconcile.wakeups import Changes, wait_for_wake
+from pullet.reconcile.watching import Watch
+
+INTERVAL = 10.0  # seconds between looks at an environment that nothing woke: drift is found within this time
+_WATCH_INTERVAL = 1.0  # while a new release has to prove itself
+_SETTLE = 0.5  # seconds from a switch until the former release is told to stop: the router has let go of it by then
+_DROPPABLE = (Resolve, Build, Check, Start, Probe)  # release commands and switches are carried through
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the fleet says about one environment, and where its commits come from."""
+
+    spec: EnvironmentSpec
+    source: SourceSpec
+    remove: bool = False
+    """The fleet no longer names it."""
+    error: str = ""
+    """Its fleet file cannot be read; the last good reading is in force."""
+
+
+class EnvironmentLoop:
+    """Steps of one environment are serial; environments run side by side."""
+
+    def __init__(self, assignment: Assignment, source: SourceLoop, neighbours: Neighbours, changes: Changes) -> None:
+        self.key: EnvironmentKey = assignment.spec.key
+        self.conditions: Sequence[Condition] = ()
+        self.settled = False
+        """The latest look ended with nothing left to do, or with nothing that can be done now."""
+        self.removed = False
+        self._assignment = assignment
+        self._source = source
+        self._world = neighbours
+        self._changes = changes
+        self._observer = Observer(self.key, neighbours)
+        self._scribe = DeploymentScribe(self.key, neighbours, changes.notify)
+        self._watch = Watch(self.key, neighbours)
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._stopping: dict[int, asyncio.Task[None]] = {}
+        self._failures = 0
+        self._trouble: tuple[str, str] | None = None
+        self._tracking_error = ""
+        self._seen: tuple[Desired, Observed] | None = None
+        self._asked = self._answered = 0
+        source.followers.add(self.wake)
+
+    def assign(self, assignment: Assignment, source: SourceLoop) -> None:
+        self._source.followers.discard(self.wake)
+        source.followers.add(self.wake)
+        if (assignment, source) != (self._assignment, self._source):
+            self._assignment, self._source = assignment, source
+            self.wake()
+
+    @property
+    def assignment(self) -> Assignment:
+        return self._assignment
+
+    @property
+    def source(self) -> SourceLoop:
+        return self._source
+
+    @property
+    def tip(self) -> Revision | None:
+        """Where what it follows leads to, skipped or not."""
+        return self._tip()
+
+    def retry(self) -> bool:
+        """Somebody asks for another try: forget that the wanted candidate failed. False where it did not."""
+        self._failures = 0
+        candidate = self._desired().candidate
+        return candidate is not None and self._world.store.releases.retry(self.key, candidate.id)
+
+    def wake(self) -> int:
+        """Look now. Returns a ticket for `answered`."""
+        self._asked += 1
+        self._moved.set()
+        self._wake.set()
+        return self._asked
+
+    def answered(self, ticket: int) -> bool:
+        """Whether a whole look began after `wake` gave the ticket and ended settled."""
+        return self._answered >= ticket and self.settled
+
+    async def run(self) -> None:
+        """Until the environment is removed. A PulletError becomes a condition and a backoff; a bug ends the daemon."""
+        try:
+            while not self.removed:
+                self._wake.clear()
+                asked = self._asked
+                pause = await self._look()
+                self._answered = asked
+                self._changes.notify()
+                if not self.removed:
+                    await wait_for_wake(self._wake, pause)
+        finally:
+            self._source.followers.discard(self.wake)
+            await self._abandon_stopping()
+
+    async def _look(self) -> float:
+        """One pass; returns seconds until the next."""
+        self.settled = False
+        try:
+            await self._converge()
+        except PulletError as err:
+            self._failures += 1
+            pause = backoff(self._failures, self._world.jitter())
+            self._trouble = (err.code, f"{err.message} Trying again in {pause:.0f} s.")
+            self._world.store.events.append("trouble", err.message, environment=self.key)
+            self._describe()
+        else:
+            self._failures, self._trouble = 0, None
+            pause = _WATCH_INTERVAL if self._watch.active else INTERVAL
+        self.settled = not (self._stopping and self._standing_down())
+        return pause
+
+    def _standing_down(self) -> bool:
+        """Suspended or removed: then, unlike after a switch, it is done only when everything has stopped."""
+        return self._assignment.remove or self._assignment.spec.suspended
+
+    async def _converge(self) -> None:
+        while True:
+            self._moved.clear()
+            desired = self._desired()
+            observed = await self._observer.observe(desired.hosts)
+            self._seen = (desired, observed)
+            if self._went_bad(observed):
+                continue
+            plan = plan_environment(desired, observed)
+            self._describe()
+            if not self._remaining(plan):
+                return await self._settle(desired, observed, plan)
+            await self._carry_out(plan, desired, observed)
+
+    def _remaining(self, plan: Plan) -> tuple[Step, ...]:
+        """Without the stops that are under way: a release that drains keeps nothing else waiting."""
+        return tuple(step for step in plan.steps if not (isinstance(step, Stop) and step.release in self._stopping))
+
+    def _desired(self) -> Desired:
+        spec = self._assignment.spec
+        if self._assignment.remove:
+            return Desired(self.key, Mode.ABSENT, None, frozenset())
+        return desired_environment(spec, self._tip())
+
+    def _tip(self) -> Revision | None:
+        """Where the branch, tag range or pin leads; a branch that is gone leaves what serves alone."""
+        refs = self._source.status.refs
+        try:
+            tip = None if refs is None else track_tip(self._assignment.spec.track, refs)
+        except BranchMissing as err:
+            self._tracking_error = err.message
+            return None
+        self._tracking_error = ""
+        return tip
+
+    def _went_bad(self, observed: Observed) -> bool:
+        """Whether the live release has just lost its watch window: then everything is looked at anew."""
+        release, judgement = self._watch.release, self._watch.look(self._observer.instances, observed)
+        if release is None or judgement is None or judgement.verdict is not Verdict.BAD:
+            return False
+        self._scribe.rolled_back(release, judgement.reason)
+        return True
+
+    async def _carry_out(self, plan: Plan, desired: Desired, observed: Observed) -> None:
+        """Do the steps until one fails, or the world has moved on so that the rest must be planned anew."""
+        steps = Steps(self._world, self._assignment.spec, self._assignment.source)
+        for step in self._remaining(plan):
+            if isinstance(step, Stop):
+                self._stop_aside(step.release, steps)
+                continue
+            try:
+                await self._do(step, plan, desired, observed, steps)
+            except PulletError as err:
+                if not self._accept_failure(plan.goal, observed, err):
+                    raise
+                return
+            if isinstance(step, Open | Switch) or self._outdated(desired):
+                return
+
+    async def _do(self, step: Step, plan: Plan, desired: Desired, observed: Observed, steps: Steps) -> None:
+        if isinstance(step, Open):
+            self._world.store.releases.open(self.key, step.candidate)
+            return
+        deployment = self._deployment(plan, desired, observed)
+        with self._scribe.step(deployment, step) as log:
+            await self._unless_outdated(step, desired, self._effect(step, steps, log))
+        if isinstance(step, Switch):
+            self._switched(step.release, observed)
+            if deployment is not None:
+                self._scribe.succeed(deployment)
+
+    async def _effect(self, step: Step, steps: Steps, log: LogSink) -> None:
+        match step:
+            case Resolve(number):
+                await steps.resolve(number, log)
+            case Build(number):
+                await steps.build(number, log)
+            case Check(number):
+                await steps.check(number, log)
+            case Prepare(number):
+                await steps.prepare(number, log)
+            case Repair(number):
+                self._note_drift(await steps.repair(number, log))
+            case Start(number):
+                await steps.start(number, log)
+            case Probe(number):
+                self._observer.mark_healthy(number, await steps.probe(number))
+            case Switch(number, hosts):
+                await steps.switch(number, hosts)
+            case ShowPage(hosts):
+                await steps.show_page(hosts, self._page())
+            case Unroute(hosts):
+                await steps.unroute(hosts)
+            case Discard(number):
+                await steps.discard(number)
+            case Open() | Stop():
+                raise AssertionError(f"{step} is handled before")
+            case _:
+                assert_never(step)
+
+    async def _unless_outdated(self, step: Step, desired: Desired, effect: Coroutine[Any, Any, None]) -> None:
+        """Run the effect; where it may be left half done, drop it as soon as something newer is wanted."""
+        if not isinstance(step, _DROPPABLE):
+            return await effect
+        work = asyncio.create_task(effect, name=f"{type(step).__name__.lower()}:{self.key}")
+        watch = asyncio.create_task(self._until_outdated(desired), name=f"outdated:{self.key}")
+        try:
+            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel(watch)
+            if not work.done():
+                await _cancel(work)
+        if work.cancelled():
+            raise Superseded(f"A newer revision of {self.key} came first")
+        work.result()
+
+    async def _until_outdated(self, desired: Desired) -> None:
+        while not self._outdated(desired):
+            self._moved.clear()
+            if not self._outdated(desired):
+                await self._moved.wait()
+
+    def _outdated(self, desired: Desired) -> bool:
+        """Whether something else is wanted by now than when the plan was made."""
+        return self._desired() != desired
+
+    def _deployment(self, plan: Plan, desired: Desired, observed: Observed) -> Deployment | None:
+        """The deployment that the plan belongs to; None when what serves is only put right."""
+        if plan.goal is None or not any(isinstance(step, Switch) for step in plan.steps):
+            return None
+        goal = self._world.store.releases.get(ReleaseId(self.key, plan.goal))
+        latest = self._latest()
+        if latest is not None and latest.outcome is Outcome.RUNNING and latest.release == plan.goal:
+            return latest
+        return self._scribe.begin(goal, trigger_of(desired, observed, goal, latest))
+
+    def _latest(self) -> Deployment | None:
+        return next(iter(self._world.store.deployments.of(self.key, limit=1)), None)
+
+    def _switched(self, number: int, observed: Observed) -> None:
+        """The release before proved itself by serving until now."""
+        for former in observed.serving - {number}:
+            release = observed.release(former)
+            if release is not None and release.verdict is Verdict.NONE:
+                self._world.store.releases.judge(ReleaseId(self.key, former), Verdict.GOOD)
+        self._watch.open(number)
+
+    def _accept_failure(self, goal: int | None, observed: Observed, error: PulletError) -> bool:
+        """Record a failed deployment. True: it is over, plan anew. False: the caller backs off."""
+        latest = self._latest()
+        if latest is not None and latest.outcome is Outcome.RUNNING:
+            if isinstance(error, Superseded):
+                self._world.store.deployments.finish(latest, Outcome.SUPERSEDED)
+            else:
+                self._scribe.fail(latest, error)
+        serves = goal is not None and goal in observed.serving
+        return isinstance(error, Superseded) or (error.retry is not Retry.BACKOFF and not serves)
+
+    def _note_drift(self, paths: Sequence[str]) -> None:
+        if paths:
+            names = ", ".join(repr(path) for path in paths[:5])
+            message = f"{len(paths)} changed file(s) of the live release put back: {names}"
+            self._world.store.events.append("drift", message, environment=self.key)
+
+    def _stop_aside(self, number: int, steps: Steps) -> None:
+        """Stop a release that nothing leads to beside everything else: it may take as long as its drain."""
+        instances = self._observer.of(number)
+
+        async def stop() -> None:
+            try:
+                await asyncio.sleep(_SETTLE)
+                await steps.stop(instances)
+            except PulletError as err:
+                self._world.store.events.append("trouble", err.message, environment=self.key)
+            finally:
+                self._stopping.pop(number, None)
+                self._wake.set()
+
+        self._stopping[number] = asyncio.create_task(stop(), name=f"stop:{self.key}/{number}")
+
+    async def _abandon_stopping(self) -> None:
+        """The daemon ends: the next one sees what is left over and goes on."""
+        for task in tuple(self._stopping.values()):
+            await _cancel(task)
+
+    async def _settle(self, desired: Desired, observed: Observed, plan: Plan) -> None:
+        """Nothing is left to do: tidy up, and be ready for the next commit."""
+        if desired.mode is Mode.ABSENT:
+            self.removed = not self._stopping
+            return
+        steps = Steps(self._world, self._assignment.spec, self._assignment.source)
+        for number in releases_to_discard(observed, plan.goal):
+            await steps.discard(number)
+        if desired.mode is Mode.RUNNING and plan.goal is not None and not self._stopping:
+            await steps.prepare_spares(plan.goal)
+        elif desired.mode is Mode.SUSPENDED:
+            await self._world.runtime.discard_spares(self.key)
+        if not observed.serving:
+            await steps.show_page(desired.hosts, self._page())
+
+    def _page(self) -> Page:
+        ready = self.conditions[0] if self.conditions else None
+        suspended = self._assignment.spec.suspended
+        title = f"{self.key.app} is suspended" if suspended else f"{self.key.app} is not live"
+        message = ready.message if ready is not None else "It is being deployed."
+        return Page(title, message, 503 if suspended else 502)
+
+    def _describe(self) -> None:
+        if self._seen is None:
+            return
+        desired, observed = self._seen
+        status, live = self._source.status, self._world.store.releases.live(self.key)
+        tip = self._tip()
+        knowledge = Knowledge(
+            desired=desired,
+            observed=observed,
+            tip=tip,
+            skipped=tip is not None and is_skipped(self._assignment.spec, tip),
+            source_error=status.error.message if status.error else self._tracking_error,
+            failing_since=status.failing_since,
+            configuration_error=self._assignment.error,
+            deployment=self._latest(),
+            trouble=self._trouble,
+            live_revision=self._revision_of(live) if live in observed.serving else "",
+        )
+        conditions = describe(knowledge, self._world.clock.now())
+        self.conditions = self._world.store.conditions.set(str(self.key), conditions)
+        self._changes.notify()
+
+    def _revision_of(self, number: int | None) -> str:
+        if number is None:
+            return ""
+        return str(self._world.store.releases.get(ReleaseId(self.key, number)).candidate.revision)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel and wait; what it raised meanwhile is of no interest any more."""
+    task.cancel()
+    await asyncio.wait({task})

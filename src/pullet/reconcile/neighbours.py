@@ -1,0 +1,25 @@
+"""Everything the loops need from the world, handed down as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pullet.domain.home import Home
+from pullet.ports import Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Source, Store
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    home: Home
+    clock: Clock
+    store: Store
+    source: Source
+    fleet: Fleet
+    builder: Builder
+    runtime: Runtime
+    router: Router
+    prober: Prober
+    gates: tuple[Gate, ...] = ()
+    jitter: Callable[[], float] = lambda: 0.5
+    """Uniform in [0, 1): the daemon passes random.random, tests a constant."""

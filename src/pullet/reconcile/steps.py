@@ -1,0 +1,202 @@
+"""What each step of a plan does. Every one is idempotent: a crash in the middle, and it is simply done again."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+
+from pullet.domain.app import AppSpec
+from pullet.domain.codec import dumps
+from pullet.domain.errors import ConfigError, GateFailed, ReleaseCommandFailed
+from pullet.domain.fleet import EnvironmentSpec, SourceSpec
+from pullet.domain.identity import InstanceId, ReleaseId
+from pullet.domain.release import Release, Stage
+from pullet.domain.runtime import Instance, RunRequest, StartRequest, Workplace
+from pullet.ports import LogSink, Page, RouteTarget
+from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.probing import Probe
+from pullet.reconcile.tasks import together
+from pullet.reconcile.understanding import apply_overrides, understand_app
+
+RELEASE_COMMAND_LIMIT = 600.0  # seconds for one release command, e.g. a migration
+
+
+class Steps:
+    """The effects of one environment's plan, on the neighbours."""
+
+    def __init__(self, neighbours: Neighbours, environment: EnvironmentSpec, source: SourceSpec) -> None:
+        self._world = neighbours
+        self._environment = environment
+        self._source = source
+
+    def release(self, number: int) -> Release:
+        return self._world.store.releases.get(ReleaseId(self._environment.key, number))
+
+    async def resolve(self, number: int, log: LogSink) -> None:
+        """Bring the commit here, understand the app, write its files."""
+        release = self.release(number)
+        sha = release.candidate.revision.sha
+        await self._world.source.fetch(self._source, sha)
+        spec = await understand_app(self._world.source.tree(self._source, sha), release.id.environment.app)
+        spec = apply_overrides(spec, self._environment)
+        _refuse_what_is_missing(spec, self._environment)
+        for decision in spec.decisions:
+            log(f"{decision.subject} = {decision.value}  ({', '.join(str(e.place) for e in decision.evidence)})")
+        await self._world.source.check_out(self._source, sha, self._world.home.tree(release.id))
+        self._advance(release.id, Stage.RESOLVED, spec=spec)
+
+    async def build(self, number: int, log: LogSink) -> None:
+        release = self.release(number)
+        assert release.spec is not None
+        tree = self._world.home.tree(release.id)
+        previous = self._live_release()
+        artifact = await self._world.builder.build(
+            release.id, release.spec, tree, previous.artifact if previous else None, log
+        )
+        await self._world.source.record(tree)
+        release = self._world.store.releases.advance(
+            release.id, Stage.BUILT, artifact=artifact, variables=self._environment.variables
+        )
+        self._keep(release)
+
+    async def check(self, number: int, log: LogSink) -> None:
+        release = self.release(number)
+        assert release.spec is not None
+        assert release.artifact is not None
+        for gate in self._world.gates:
+            result = await gate.check(release.id, release.spec, release.artifact, log)
+            if not result.passed:
+                raise GateFailed(f"Gate {gate.name} holds {release.id} back: {result.summary}")
+        self._advance(release.id, Stage.CHECKED)
+
+    async def prepare(self, number: int, log: LogSink) -> None:
+        """Release commands, in order. The environment's steps are serial, which is the lock they run under."""
+        release = self.release(number)
+        assert release.spec is not None
+        for command in release.spec.release_commands:
+            log(f"$ {command}")
+            result = await self._world.runtime.run(
+                RunRequest(self._workplace(release), command, RELEASE_COMMAND_LIMIT), log
+            )
+            if result.exit_code != 0:
+                raise ReleaseCommandFailed(
+                    f"The release command `{command}` of {release.id.environment}"
+                    f" at {release.candidate.revision.short} exited with {result.exit_code}",
+                    context=result.output,
+                    hint="The release that was live still is. Fix the command and push.",
+                )
+        self._advance(release.id, Stage.PREPARED)
+
+    async def repair(self, number: int, log: LogSink) -> Sequence[str]:
+        """Put changed files back; returns their names."""
+        release = self.release(number)
+        tree = self._world.home.tree(release.id)
+        changed = await self._world.source.changed_files(tree)
+        for path in changed:
+            log(f"{path!r} differs from {release.candidate.revision.short}: put back")
+        await self._world.source.restore_files(self._source, release.candidate.revision.sha, tree, changed)
+        return changed
+
+    async def start(self, number: int, log: LogSink) -> None:
+        requests = self.start_requests(self.release(number))
+        await together(*(self._start(request, log) for request in requests), name=f"start:{self._environment.key}")
+
+    async def _start(self, request: StartRequest, log: LogSink) -> None:
+        instance = await self._world.runtime.start(request)
+        log(
+            f"{request.process.name}.{request.id.index}: {'warm' if instance.warm else 'cold'} start, pid {instance.pid}"
+        )
+
+    async def probe(self, number: int) -> Sequence[Instance]:
+        return await Probe(self._world, self.release(number), self._environment.key.localhost).until_healthy()
+
+    async def switch(self, number: int, hosts: frozenset[str]) -> None:
+        release = self.release(number)
+        target = await self._target(release)
+        for host in sorted(hosts):
+            await self._world.router.switch(host, target)
+        self._world.store.releases.set_live(release.id.environment, number)
+
+    async def stop(self, instances: Sequence[Instance]) -> None:
+        work = (self._world.runtime.stop(instance.id, self._drain(instance)) for instance in instances)
+        await together(*work, name=f"stop:{self._environment.key}")
+
+    async def show_page(self, hosts: frozenset[str], page: Page) -> None:
+        for host in sorted(hosts):
+            await self._world.router.show_page(host, page)
+
+    async def unroute(self, hosts: frozenset[str]) -> None:
+        for host in sorted(hosts):
+            await self._world.router.remove(host)
+
+    async def discard(self, number: int) -> None:
+        release_id = ReleaseId(self._environment.key, number)
+        await asyncio.to_thread(shutil.rmtree, self._world.home.release(release_id), ignore_errors=True)
+        self._world.store.releases.mark_removed(release_id)
+
+    async def prepare_spares(self, number: int) -> None:
+        """One warm interpreter a process type, as far as memory and the server allow it."""
+        for request in self.start_requests(self.release(number)):
+            if request.id.index == 0 and request.process.spares > 0:
+                await self._world.runtime.prepare_spare(request)
+
+    def start_requests(self, release: Release) -> tuple[StartRequest, ...]:
+        assert release.spec is not None
+        workplace = self._workplace(release)
+        return tuple(
+            StartRequest(InstanceId(release.id, process.name, index), workplace, process)
+            for process in release.spec.processes
+            for index in range(process.instances)
+        )
+
+    def _workplace(self, release: Release) -> Workplace:
+        assert release.spec is not None
+        assert release.artifact is not None
+        root = self._world.home.tree(release.id) / release.spec.root
+        return Workplace(
+            release=release.id,
+            tree=str(root),
+            python=release.artifact.python,
+            python_path=release.artifact.python_path,
+            variables=tuple({**dict(release.spec.variables), **dict(release.variables)}.items()),
+            environment_digest=release.artifact.environment_digest,
+        )
+
+    async def _target(self, release: Release) -> RouteTarget:
+        assert release.spec is not None
+        root = self._world.home.tree(release.id) / release.spec.root
+        instances = await self._world.runtime.observe(release.id.environment)
+        sockets = [i.socket for i in instances if i.id.release == release.id and i.socket]
+        static = tuple((mount.url, str(root / mount.path)) for mount in release.spec.static)
+        return RouteTarget(release.id, tuple(sorted(sockets)), static)
+
+    def _live_release(self) -> Release | None:
+        number = self._world.store.releases.live(self._environment.key)
+        return self.release(number) if number is not None else None
+
+    def _drain(self, instance: Instance) -> float:
+        release = self._world.store.releases.get(instance.id.release)
+        process = release.spec.process(instance.id.process) if release.spec else None
+        return process.drain if process else 0.0
+
+    def _advance(self, release_id: ReleaseId, stage: Stage, *, spec: AppSpec | None = None) -> None:
+        self._keep(self._world.store.releases.advance(release_id, stage, spec=spec))
+
+    def _keep(self, release: Release) -> None:
+        """`release.json` beside the files: a lost state database costs history, not the releases."""
+        path = self._world.home.release(release.id) / "release.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".new")
+        temporary.write_text(dumps(release))
+        temporary.replace(path)
+
+
+def _refuse_what_is_missing(spec: AppSpec, environment: EnvironmentSpec) -> None:
+    given = {name for name, _ in (*spec.variables, *environment.variables)}
+    missing = [name for name in (*spec.secrets_required, *spec.secrets_generated) if name not in given]
+    if missing:
+        raise ConfigError(
+            f"{environment.key} needs {', '.join(missing)}, and nothing sets it",
+            hint=f"Set it in the fleet file under [environments.{environment.key.name}] variables.",
+        )

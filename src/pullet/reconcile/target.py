@@ -1,0 +1,136 @@
+"""The loop of the whole target: reads the fleet, and keeps one loop an environment and one a repository."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from pullet.domain.errors import NotFound, PulletError
+from pullet.domain.fleet import EnvironmentSpec, FleetState, SourceSpec, Track, TrackKind
+from pullet.domain.identity import EnvironmentKey
+from pullet.reconcile.environment import Assignment, EnvironmentLoop
+from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.sources import SourceLoop
+from pullet.reconcile.wakeups import Changes, wait_for_wake
+
+FLEET_INTERVAL = 1.0  # seconds; a look at an unchanged fleet repository is a stat
+
+
+class TargetLoop:
+    """Level-triggered: whatever the fleet says now is compared with the loops that run."""
+
+    def __init__(self, neighbours: Neighbours) -> None:
+        self.environments: dict[EnvironmentKey, EnvironmentLoop] = {}
+        self.sources: dict[str, SourceLoop] = {}
+        self.fleet: FleetState | None = None
+        self.fleet_error = ""
+        self.changes = Changes()
+        """Notified whenever anything that a status shows has changed."""
+        self._world = neighbours
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._lock = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Until cancelled. Ending it stops the loops and nothing that serves."""
+        await self._world.router.ensure()
+        self._world.store.deployments.interrupt_running()
+        async with asyncio.TaskGroup() as self._tasks:
+            while True:
+                self._wake.clear()
+                await self.refresh()
+                await wait_for_wake(self._wake, FLEET_INTERVAL)
+
+    async def refresh(self) -> None:
+        """Read the fleet and bring the loops in line with it. Safe to call at any time, from an operation too."""
+        async with self._lock:
+            try:
+                state = await self._world.fleet.read()
+            except PulletError as err:
+                self.fleet_error = str(err)
+                return
+            self.fleet_error = ""
+            gone = [key for key, loop in self.environments.items() if loop.removed]
+            if state == self.fleet and not gone:
+                return
+            for key in gone:
+                del self.environments[key]
+            self.fleet = state
+            self._align(await self._assignments(state))
+            self.changes.notify()
+
+    def environment(self, key: EnvironmentKey) -> EnvironmentLoop:
+        """Raises NotFound naming the environments there are."""
+        if key not in self.environments:
+            known = ", ".join(sorted(str(key) for key in self.environments)) or "none yet"
+            raise NotFound(f"There is no environment {key}", hint=f"Known: {known}. Start one with `pullet up PATH`.")
+        return self.environments[key]
+
+    def wake_sources(self, url: str | None = None) -> int:
+        """Poll now (one repository, or all); returns how many were woken."""
+        chosen = [loop for loop in self.sources.values() if url in (None, loop.spec.url)]
+        for loop in chosen:
+            loop.wake()
+        return len(chosen)
+
+    async def _assignments(self, state: FleetState) -> dict[EnvironmentKey, Assignment]:
+        errors = dict(state.errors)
+        wanted = {
+            environment.key: Assignment(environment, app.source, error=errors.get(app.app, ""))
+            for app in state.apps
+            for environment in app.environments
+        }
+        for key in await self._environments_on_the_box():
+            if key not in wanted and key.app not in state.unreadable:
+                wanted[key] = _removal(key)
+        return wanted
+
+    async def _environments_on_the_box(self) -> set[EnvironmentKey]:
+        """What exists, whatever the fleet says: an environment taken out of the fleet while Pullet was down, too."""
+        instances = await self._world.runtime.observe()
+        routes = await self._world.router.routes()
+        return {
+            *self.environments,
+            *(release.id.environment for release in self._world.store.releases.all()),
+            *(instance.id.release.environment for instance in instances),
+            *(target.release.environment for target in routes.values() if target.release is not None),
+        }
+
+    def _align(self, wanted: Mapping[EnvironmentKey, Assignment]) -> None:
+        sources = {key: self._source(assignment.source) for key, assignment in wanted.items()}
+        for key, assignment in wanted.items():
+            loop = self.environments.get(key)
+            if loop is not None:
+                loop.assign(assignment, sources[key])
+            else:
+                loop = EnvironmentLoop(assignment, sources[key], self._world, self.changes)
+                self.environments[key] = loop
+                self._spawn(f"environment:{key}", loop.run())
+        self._drop_sources_except({source.spec.url for source in sources.values()})
+
+    def _source(self, spec: SourceSpec) -> SourceLoop:
+        """The one loop of the repository, polling as often as its most eager follower asks."""
+        loop = self.sources.get(spec.url)
+        if loop is not None:
+            loop.spec = spec if (spec.interval or 0) < (loop.spec.interval or 0) else loop.spec
+            return loop
+        loop = SourceLoop(spec, self._world.source, self._world.clock, self._world.jitter)
+        if spec.url:  # an environment that is only removed has no repository any more
+            self.sources[spec.url] = loop
+            self._spawn(f"source:{spec.url}", loop.run())
+        return loop
+
+    def _drop_sources_except(self, urls: set[str]) -> None:
+        for url in self.sources.keys() - urls:
+            del self.sources[url]
+            self._running.pop(f"source:{url}").cancel()
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        assert self._tasks is not None
+        self._running[name] = self._tasks.create_task(work, name=name)
+
+
+def _removal(key: EnvironmentKey) -> Assignment:
+    return Assignment(EnvironmentSpec(key, Track(TrackKind.BRANCH, "")), SourceSpec(""), remove=True)
