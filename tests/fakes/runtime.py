@@ -13,7 +13,7 @@ from pullet.ports import LogSink, RunResult
 
 
 class FakeRuntime:
-    """`fail_start` and `run_results` decide what happens; `instances`, `started`, `stopped`, `commands` tell what did."""
+    """`fail_start` and `run_results` decide what happens; `instances`, `started`, `stopped`, `commands` tell of it."""
 
     def __init__(self) -> None:
         self.instances: dict[InstanceId, Instance] = {}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pullet.domain.command import Command
+from pullet.domain.runtime import Capability
 from pullet.drivers.confinement import Confinement
 
 
@@ -19,3 +21,6 @@ class FakeSandbox:
 
     def hand_over(self, path: Path, app: str) -> None:
         self.handed_over.append((path, app))
+
+    def capabilities(self) -> Sequence[Capability]:
+        return (Capability("sandbox", False, "a fake confines nothing"),)

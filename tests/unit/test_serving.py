@@ -23,7 +23,7 @@ GUNICORN = "gunicorn --bind unix:/s --umask 0"
         ("exec gunicorn app:app", f"{GUNICORN} app:app"),
         ("uvicorn app:app --host 0.0.0.0 --port 80 --reload", "uvicorn --uds /s app:app"),
         ("python -m uvicorn app:app --port=1", "python -m uvicorn --uds /s app:app"),
-        ("granian --interface asgi a:b --port 1", "granian --uds /s --uds-permissions 438 --interface asgi a:b"),
+        ("granian --interface asgi a:b --port 1", "granian --uds /s --uds-permissions 666 --interface asgi a:b"),
         ("hypercorn a:b -b :1", "hypercorn --bind unix:/s --umask 0 a:b"),
         ("daphne -b 0.0.0.0 -p 80 a:b", "daphne -u /s a:b"),
         ("waitress-serve --listen=*:80 a:b", "waitress-serve --unix-socket=/s --unix-socket-perms=666 a:b"),

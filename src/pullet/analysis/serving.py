@@ -46,7 +46,7 @@ _SERVERS = {
     Server.GUNICORN: _options("-b --bind -m --umask", "--bind unix:{socket} --umask 0", "-D --daemon --reload"),
     Server.UVICORN: _options("--host --port --uds --fd", "--uds {socket}", "--reload"),
     Server.GRANIAN: _options(
-        "--host --port --uds --uds-permissions", "--uds {socket} --uds-permissions 438", "--reload"
+        "--host --port --uds --uds-permissions", "--uds {socket} --uds-permissions 666", "--reload"
     ),
     Server.HYPERCORN: _options("-b --bind -m --umask", "--bind unix:{socket} --umask 0", "--reload"),
     Server.DAPHNE: _options("-b --bind -p --port -u --unix-socket --fd -e --endpoint", "-u {socket}"),
