@@ -31,12 +31,15 @@ from tests.polling import alive, until
 
 SHOP = EnvironmentKey("shop", "production")
 ASGI = """
-import os, sys
+import asyncio, os
 BODY = ("{body} " + str(os.getuid()) + " " + os.environ.get("COLOUR", "")).encode()
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         while True:
             await send({{"type": (await receive())["type"] + ".complete"}})
+    if scope["path"] == "/slow":
+        open("slow", "w").close()
+        await asyncio.sleep(0.5)
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
     await send({{"type": "http.response.body", "body": BODY}})
 """
@@ -106,10 +109,10 @@ async def real(home: Home) -> AsyncIterator[World]:
     await made.clean()
 
 
-async def get(instance: Instance) -> str:
-    """Body of GET / over the instance's socket."""
+async def get(instance: Instance, path: str = "/") -> str:
+    """Body of GET over the instance's socket."""
     reader, writer = await asyncio.open_unix_connection(instance.socket)
-    writer.write(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+    writer.write(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
     answer = await reader.read()
     writer.close()
     await writer.wait_closed()
@@ -223,6 +226,26 @@ async def test_an_app_on_a_port_is_relayed(real: World) -> None:
     assert await get(instance) == "by port"
     await real.runtime.stop(instance.id, 5)
     assert not Path(instance.socket).parent.exists() and not alive(instance.pid or 0)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "command",
+    [
+        "uvicorn main:app",
+        "true && uvicorn main:app",
+        "python -c \"import os, uvicorn; uvicorn.run('main:app', port=int(os.environ['PORT']))\"",
+    ],
+    ids=["socket", "shell", "relay"],
+)
+async def test_a_stopping_instance_finishes_what_it_is_doing(real: World, command: str) -> None:
+    request = real.request(command=command)
+    instance = await real.runtime.start(request)
+    await until(lambda: Path(instance.socket).exists())
+    answer = asyncio.create_task(get(instance, "/slow"), name="slow request")
+    await until((Path(request.workplace.tree) / "slow").exists)
+    await real.runtime.stop(request.id, 20)
+    assert (await answer).startswith("release 1 ")
 
 
 @pytest.mark.real

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -76,7 +77,7 @@ async def test_the_exit_code_is_the_commands(sandbox: Sandbox, home: Home) -> No
     "code",
     [
         "open({home!r} + '/secret')",
-        "open({home!r} + '/other', 'w')",
+        "open('/made', 'w')",
         "open('/usr/made', 'w')",
         "open('/etc/made', 'w')",
         "import os; os.kill({pid}, 0)",
@@ -89,6 +90,13 @@ async def test_a_hostile_command_gets_nowhere(bubblewrap: BubblewrapSandbox, hom
         await run(bubblewrap, home, code.format(home=str(home.root), pid=os.getpid()))
     assert "Error" in caught.value.output
     assert (home.root / "secret").read_text() == "key"
+
+
+@pytest.mark.real
+async def test_what_is_written_beside_the_named_folders_is_lost(bubblewrap: BubblewrapSandbox, home: Home) -> None:
+    with contextlib.suppress(CommandFailed):
+        await run(bubblewrap, home, f"open({str(home.root / 'other')!r}, 'w')")
+    assert not (home.root / "other").exists()
 
 
 @pytest.mark.real

@@ -55,7 +55,7 @@ def test_a_shell_line_ends_in_the_server_itself(command: str, script: str) -> No
     ("command", "argv"),
     [
         ("python app.py", ("python", "app.py")),
-        ("python app.py --port $PORT", ("/bin/sh", "-c", "python app.py --port $PORT")),
+        ("python app.py --port $PORT", ("/bin/sh", "-c", "exec python app.py --port $PORT")),
         ("gunicorn a:b & celery worker", ("/bin/sh", "-c", "gunicorn a:b & celery worker")),
         ("gunicorn a:b | tee log", ("/bin/sh", "-c", "gunicorn a:b | tee log")),
         ("A=b python app.py", ("/bin/sh", "-c", "A=b python app.py")),

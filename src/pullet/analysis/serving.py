@@ -61,6 +61,8 @@ _NAMES = {
 }
 _SHELL = re.compile(r"[|&;<>()$`\\\"'*?\[\]#~%{}\n]")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+_UNASSIGNED = re.compile(r"\s*(?!exec\b)[^\s=]+(\s|$)")
+"""A simple command gets `exec`, so that signals reach the program and not the shell."""
 _PYTHON = re.compile(r"(.*/)?python(3(\.\d+)?)?")
 _SIMPLE_END = re.compile(r"(?P<before>.*&&)(?P<last>[^&|;`\n]*)", re.DOTALL)
 _GREEN_WORKERS = re.compile(r"\b(gevent|eventlet)")
@@ -90,7 +92,8 @@ def serve(command: str, socket: str) -> Serving:
 def plain(command: str) -> Serving:
     """The command as it is; by a shell where it uses one."""
     if _SHELL.search(command) or _ASSIGNMENT.fullmatch((command.split() or [""])[0]):
-        return Serving(("/bin/sh", "-c", command), False)
+        simple = _UNASSIGNED.match(command) is not None and _words(command) is not None
+        return Serving(("/bin/sh", "-c", f"exec {command}" if simple else command), False)
     return Serving(tuple(command.split()), False)
 
 

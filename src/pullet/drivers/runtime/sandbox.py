@@ -115,6 +115,7 @@ class BubblewrapSandbox:
             *("--proc", "/proc", "--dev", "/dev"),
             *("--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/dev/shm", "--tmpfs", "/run"),  # noqa: S108 - inside
             *self._named(confinement),
+            *("--remount-ro", "/"),  # the folders made above the mounts
             *("--chdir", str(command.cwd or "/"), "--"),
         )
 
