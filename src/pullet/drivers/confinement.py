@@ -6,11 +6,13 @@ read-only, and may write only what is named here. `drivers.runtime.sandbox` impl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from pullet.domain.command import Command
+from pullet.domain.runtime import Capability
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,6 @@ class Sandbox(Protocol):
 
     def hand_over(self, path: Path, app: str) -> None:
         """Make the app's user the owner of the tree at `path` (nothing to do when Pullet is not root)."""
+
+    def capabilities(self) -> Sequence[Capability]:
+        """What of this the box allows."""

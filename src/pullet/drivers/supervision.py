@@ -1,7 +1,8 @@
 """The seam between drivers that need a long-lived process and the shims that keep it.
 
 A supervised process lives outside the daemon: kill or upgrade the daemon, and it goes on, its output keeps being
-written, it is restarted when it crashes, and the next daemon adopts it. `drivers.runtime.shim` implements this.
+written, it is restarted when it crashes, and the next daemon adopts it. `drivers.runtime.supervisor` does this with
+shims.
 """
 
 from __future__ import annotations
@@ -59,3 +60,8 @@ class Supervisor(Protocol):
 
     async def stop(self, folder: Path, drain: float) -> None:
         """SIGTERM, up to `drain` seconds, SIGKILL for the whole tree; returns once nothing of it is left."""
+
+    async def transfer(self, folder: Path, supervised: Supervised) -> SupervisedState:
+        """The process that lives in `folder` goes on as `supervised`, in that one's folder (a warm spare becomes an
+        instance): with its log and labels at once, with its command from its next start on. Raises RuntimeFailed where
+        nothing lives in `folder`."""

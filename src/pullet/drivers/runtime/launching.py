@@ -1,0 +1,129 @@
+"""From a request to what the supervisor is told: command, variables, confinement."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pullet.analysis.serving import Serving, plain, serve
+from pullet.domain.app import Process, Server
+from pullet.domain.command import Command
+from pullet.domain.home import Home
+from pullet.domain.runtime import StartRequest, Workplace
+from pullet.drivers.confinement import Confinement, Sandbox
+from pullet.drivers.runtime import boot, relay
+from pullet.drivers.runtime.interpreters import interpreter_roots
+from pullet.drivers.runtime.places import SocketFolder
+
+WEB = "web"
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+_WARM = frozenset({Server.GUNICORN, Server.UVICORN, Server.HYPERCORN, Server.DAPHNE, Server.WAITRESS})
+"""Servers that import the app in the interpreter they begin in, or in forks of it (granian's workers are new ones)."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    command: Command
+    serving: Serving
+
+    @property
+    def warmable(self) -> bool:
+        return is_warmable(self.serving)
+
+
+def is_warmable(serving: Serving) -> bool:
+    return bool(serving.python) and serving.server in _WARM and not serving.assignments
+
+
+class Launcher:
+    def __init__(self, home: Home, sandbox: Sandbox, *, memory_by_process: bool) -> None:
+        """`memory_by_process`: the box has no control groups, so a memory limit holds for each process alone."""
+        self._home = home
+        self._sandbox = sandbox
+        self._memory_by_process = memory_by_process
+
+    def cold(self, request: StartRequest, sockets: SocketFolder | None) -> Launch:
+        """The command of an instance; with `sockets` it serves there."""
+        if sockets is None:
+            serving = plain(request.process.command)
+            argv = serving.argv
+        else:
+            serving = serve(request.process.command, str(sockets.socket))
+            argv = _web_argv(serving, request.workplace, sockets)
+        return Launch(self._confined(argv, request, sockets), serving)
+
+    def spare(self, request: StartRequest, sockets: SocketFolder) -> Command:
+        """It sees every release of the environment: the one that it will serve does not exist yet."""
+        argv = (request.workplace.python, boot.__file__, "spare")
+        files = (sockets.record, sockets.preload, sockets.wake, sockets.ready)
+        releases = str(self._home.environment(request.id.release.environment))
+        return self._confined((*argv, *map(str, files)), request, sockets, writable=(releases,))
+
+    def once(self, workplace: Workplace, command: str, *, timeout: float, network: bool) -> Command:
+        made = Command(
+            plain(command).argv,
+            Path(workplace.tree),
+            variables(workplace),
+            timeout=timeout,
+            secrets=workplace.secrets,
+            ok=frozenset(range(-64, 256)),
+        )
+        app = workplace.release.environment.app
+        return self._sandbox.confine(made, Confinement(app, (workplace.tree,), self._readable(workplace), network))
+
+    def orders(self, request: StartRequest, sockets: SocketFolder) -> dict[str, object]:
+        """What a spare is told to become this instance."""
+        return {
+            "argv": list(serve(request.process.command, str(sockets.socket)).python),
+            "cwd": request.workplace.tree,
+            "environment": dict(variables(request.workplace)),
+            "path": list(request.workplace.python_path),
+        }
+
+    def _confined(
+        self, argv: tuple[str, ...], request: StartRequest, sockets: SocketFolder | None, writable: tuple[str, ...] = ()
+    ) -> Command:
+        place = request.workplace
+        command = Command(argv, Path(place.tree), variables(place), secrets=place.secrets)
+        folders = (*(writable or (place.tree,)), *((str(sockets.path),) if sockets else ()))
+        memory = request.process.memory if self._memory_by_process else None
+        app = request.id.release.environment.app
+        return self._sandbox.confine(command, Confinement(app, folders, self._readable(place), memory=memory))
+
+    def _readable(self, place: Workplace) -> tuple[str, ...]:
+        tree = str(self._home.tree(place.release))
+        return (
+            *interpreter_roots(Path(place.python)),
+            *((tree,) if Path(tree).is_dir() and tree != place.tree else ()),
+            *(path for path in place.python_path if not Path(path).is_relative_to(tree) and Path(path).exists()),
+            *(boot.__file__, relay.__file__),
+        )
+
+
+def _web_argv(serving: Serving, place: Workplace, sockets: SocketFolder) -> tuple[str, ...]:
+    if not serving.listens_on_socket:
+        return (place.python, "-I", "-S", relay.__file__, str(sockets.socket), *serving.argv)
+    if is_warmable(serving):
+        return (place.python, boot.__file__, "run", str(sockets.record), *serving.python)
+    return serving.argv
+
+
+def variables(place: Workplace) -> Mapping[str, str]:
+    """What the app sees: the owner's word counts, except where Pullet could not keep its promise."""
+    paths = {"PYTHONPATH": os.pathsep.join(place.python_path)} if place.python_path else {}
+    return {
+        "HOME": "/tmp",  # noqa: S108 - the app's own, inside the sandbox
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "FORWARDED_ALLOW_IPS": "*",
+        "PORT": "8000",
+        **paths,
+        **dict(place.variables),
+        "PATH": f"{Path(place.python).parent}:{dict(place.variables).get('PATH', _PATH)}",
+    }
+
+
+def serves(process: Process) -> bool:
+    return process.name == WEB
