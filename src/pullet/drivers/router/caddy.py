@@ -71,7 +71,7 @@ class CaddyRouter:
         self._processes = home.router / "process"
         self._settings = Settings(port=port, tls=tls, access_log=str(self._logs / "access.log"))
         self._files = RouteFiles(self._hosts, home.root)
-        self._access = AccessCounts(self._logs / "access.log", lambda host: (self._hosts / host / "on").is_symlink())
+        self._access = AccessCounts(self._logs / "access.log", self._files.is_routed)
         self._writing = asyncio.Lock()
 
     # --- routes

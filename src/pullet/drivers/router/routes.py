@@ -91,6 +91,10 @@ class RouteFiles:
             return sorted(entry.name for entry in self.hosts.iterdir() if _NAME.fullmatch(entry.name))
         return []
 
+    def is_routed(self, host: str) -> bool:
+        """For any text that a stranger sent as a host."""
+        return _NAME.fullmatch(host) is not None and (self.hosts / host / "on").is_symlink()
+
     def target(self, host: str) -> RouteTarget | None:
         live = self.hosts / host / "on"
         record = _read_record(live)
