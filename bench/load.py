@@ -122,6 +122,20 @@ class _Run:
         self.poll.close()
         return self.report
 
+    def saturate(self, connections: int) -> float:
+        start = now = time.monotonic()
+        while now < start + self.load.seconds:
+            while len(self.connections) - len(self.idle) < connections:
+                self.begin(self.report.sent, now, now)
+            self.expire(now)
+            self.wait(None)
+            now = time.monotonic()
+        done = self.report.succeeded
+        for connection in list(self.connections.values()):
+            self.close(connection)
+        self.poll.close()
+        return done / (now - start)
+
     def busy(self) -> bool:
         return len(self.idle) < len(self.connections)
 
@@ -251,6 +265,11 @@ class _Run:
 def run(load: Load) -> Report:
     """Blocks until every request has an answer, a failure or its timeout."""
     return _Run(load).go()
+
+
+def saturate(load: Load, connections: int) -> float:
+    """Requests a second that succeed with so many always under way (a closed loop: for capacity, not for latency)."""
+    return _Run(load).saturate(connections)
 
 
 def _complete_length(got: bytearray, *, closed: bool) -> int | None:
