@@ -118,7 +118,14 @@ def test_hashed_names(name: str, hashed: bool) -> None:
 
 
 def test_the_identity_follows_every_setting() -> None:
-    settings = [Settings(1), Settings(2), Settings(1, Tls()), Settings(1, Tls(email="a@b")), Settings(1, Tls(444))]
+    settings = [
+        Settings(1),
+        Settings(2),
+        Settings(1, Tls()),
+        Settings(1, Tls(email="a@b")),
+        Settings(1, Tls(444)),
+        Settings(1, caddy="2"),
+    ]
     assert len({identity(each) for each in settings}) == len(settings)
     assert identity(settings[0]).encode() in render(configuration(settings[0]))
 

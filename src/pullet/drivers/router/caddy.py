@@ -18,6 +18,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pullet.domain.command import Command
@@ -43,6 +44,7 @@ from pullet.ports import Page, RouteTarget
 
 _START_LIMIT = 15.0  # seconds until a new router must answer
 _LOOK_AGAIN = 0.02  # seconds
+_ON_ITS_WAY = (Phase.STARTING, Phase.UP, Phase.BACKING_OFF)
 
 
 class CaddyRouter:
@@ -64,7 +66,8 @@ class CaddyRouter:
         self._home = home
         self._supervisor = supervisor
         self._user = user if os.geteuid() == 0 else None
-        self._caddy = caddy
+        self._given = caddy
+        self._caddy: Path | None = None
         self._hosts = home.router / "hosts"
         self._logs = home.router / "logs"
         self._state = home.router / "state"
@@ -73,6 +76,7 @@ class CaddyRouter:
         self._files = RouteFiles(self._hosts, home.root)
         self._access = AccessCounts(self._logs / "access.log", self._files.is_routed)
         self._writing = asyncio.Lock()
+        self._starting = asyncio.Lock()  # apart: routes change while an old router drains
 
     # --- routes
 
@@ -102,8 +106,8 @@ class CaddyRouter:
     # --- the process
 
     async def ensure(self) -> None:
-        async with self._writing:
-            folder = self._processes / identity(self._settings)
+        async with self._starting:
+            folder = await self._wanted_folder()
             if not await self._answers(folder):
                 await asyncio.to_thread(self._prepare_folders)
                 await asyncio.to_thread(self._check_ports)
@@ -111,16 +115,16 @@ class CaddyRouter:
             await self._end(other for other in self._folders() if other != folder)
 
     async def stop(self) -> None:
-        async with self._writing:
+        async with self._starting:
             await self._end(self._folders())
 
     async def capabilities(self) -> Sequence[Capability]:
         try:
-            version = f"Caddy {(await find_caddy(self._caddy))[1]}"
+            running = await self._answers(await self._wanted_folder())
+            version = f"Caddy {self._settings.caddy}"
         except RouterError as err:
-            version = err.message
+            running, version = False, err.message
         tls = self._settings.tls
-        running = await self._answers(self._processes / identity(self._settings))
         return (
             Capability("router", running, f"{version} on port {self._settings.port}", "" if running else _NOT_RUNNING),
             Capability("http/2", True, "h2c on the plain port" + (", h2 with TLS" if tls else "")),
@@ -132,13 +136,19 @@ class CaddyRouter:
             ),
         )
 
+    async def _wanted_folder(self) -> Path:
+        if self._caddy is None:
+            self._caddy, version = await find_caddy(self._given)
+            self._settings = replace(self._settings, caddy=version)
+        return self._processes / identity(self._settings)
+
     async def _start(self, folder: Path) -> None:
-        caddy, _ = await find_caddy(self._caddy)
-        self._check_reach(caddy)
-        supervised = await asyncio.to_thread(self._supervised, folder, caddy)
-        await self._supervisor.launch(supervised)
+        assert self._caddy is not None
+        self._check_reach(self._caddy)
+        supervised = await asyncio.to_thread(self._supervised, folder, self._caddy)
+        launched = await self._supervisor.launch(supervised)
         try:
-            await self._wait_until_it_answers(folder)
+            await self._wait_until_it_answers(folder, launched.restarts)
             self._refuse_shared_ports()
         except BaseException:
             await asyncio.shield(self._end([folder]))
@@ -166,12 +176,12 @@ class CaddyRouter:
             give_up_after=None,
         )
 
-    async def _wait_until_it_answers(self, folder: Path) -> None:
+    async def _wait_until_it_answers(self, folder: Path, restarts: int) -> None:
         try:
             async with asyncio.timeout(_START_LIMIT):
                 while not await self._answers(folder):
                     state = self._supervisor.observe(folder)
-                    if state.restarts or state.phase not in (Phase.STARTING, Phase.UP):
+                    if state.restarts > restarts or state.phase not in _ON_ITS_WAY:
                         raise _failed(folder, state.reason or "Caddy ended at once")
                     await asyncio.sleep(_LOOK_AGAIN)
         except TimeoutError:
@@ -185,8 +195,9 @@ class CaddyRouter:
         if self._supervisor.observe(folder).phase is not Phase.UP:
             return False
         for _ in range(8):
-            if await asyncio.to_thread(_ask_identity, self._settings.port) == folder.name:
-                return True
+            told = await asyncio.to_thread(_ask_identity, self._settings.port)
+            if told in ("", folder.name):
+                return bool(told)
         return False
 
     def _check_ports(self) -> None:

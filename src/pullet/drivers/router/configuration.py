@@ -67,16 +67,17 @@ class Settings:
     access_log: str = "access.log"
     """Absolute path."""
     log_megabytes: int = 16
+    caddy: str = ""
+    """Version of the program: another one is another router, although the document is the same."""
 
 
 def configuration(settings: Settings) -> Json:
     """The whole document; `identity` is the digest that a running router tells about itself."""
-    document = _document(settings, "")
-    return _document(settings, hashlib.sha256(render(document)).hexdigest()[:16])
+    return _document(settings, identity(settings))
 
 
 def identity(settings: Settings) -> str:
-    return hashlib.sha256(render(_document(settings, ""))).hexdigest()[:16]
+    return hashlib.sha256(render(_document(settings, "")) + settings.caddy.encode()).hexdigest()[:16]
 
 
 def render(document: Json) -> bytes:
