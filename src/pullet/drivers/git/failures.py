@@ -65,7 +65,8 @@ _REMOTE = (
         "It was force-pushed away or its branch was deleted; the next poll finds what took its place.",
     ),
     _cause(
-        r"not valid: is this a git repository|Repository not found|returned error: 404|repository '.*' not found"
+        r"invalid gitfile format|not valid: is this a git repository|Repository not found|returned error: 404"
+        r"|repository '.*' not found"
         r"|does not appear to be a git repository|not a git repository|No such file or directory.*\n.*Could not read",
         "{url} is not a git repository, or this user may not see it",
         "Check the URL. A private repository needs a token in the URL or a deploy key.",

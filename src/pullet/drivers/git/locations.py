@@ -14,7 +14,8 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from pullet.domain.errors import SourceRefused
 
-_SCP = re.compile(r"(?:[\w.~-]+@)?(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\]):(?!/?/).+")  # git@host:acme/shop.git
+_SCP = re.compile(r"(?:[\w.~-]+@)?(?P<host>[\w.-]+|\[[0-9a-fA-F:.]+\]):.+")  # git@host:acme/shop.git
+_USER_INFO = re.compile(r"//[^/]*@")
 _SSH_SCHEMES = ("ssh", "git+ssh", "ssh+git")
 
 
@@ -116,7 +117,8 @@ def _with_scheme(scheme: str, url: str) -> Location:
 
 
 def _refused(url: str, why: str) -> SourceRefused:
+    shown = _USER_INFO.sub("//***@", url)
     return SourceRefused(
-        f"The source {url!a} {why}",
+        f"The source {shown!a} {why}",
         hint="Use https://host/path, ssh://user@host/path, user@host:path, or an absolute path on this box.",
     )

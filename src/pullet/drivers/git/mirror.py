@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from pullet.domain.errors import CommandFailed, SourceError, SourceRefused
+from pullet.domain.errors import CommandFailed, PulletError, SourceError, SourceRefused
 from pullet.domain.home import Home
 from pullet.domain.refs import Refs
 from pullet.drivers.git.advertised import is_sha, parse_ls_remote
@@ -68,15 +68,20 @@ class Mirror:
             await self._transfer("--depth=1", "origin", f"+{sha}:{_KEEP}/{sha}")
         except CommandFailed as err:
             if not _ONLY_REFS.search(err.output):
-                raise remote_failure(err, self.location) or err from err
+                raise self._blame(err) from err
             await self._bring_by_refs(sha)
+
+    def _blame(self, failure: CommandFailed) -> PulletError:
+        """Whose fault it is: what names the mirror is damage over here, and stays a CommandFailed."""
+        here = str(self.folder) in failure.output
+        return (None if here else remote_failure(failure, self.location)) or failure
 
     async def _bring_by_refs(self, sha: str) -> None:
         """For servers that give out what their refs name, and nothing else."""
         try:
             await self._transfer("origin", *_ALL_REFS)
         except CommandFailed as err:
-            raise remote_failure(err, self.location) or err from err
+            raise self._blame(err) from err
         try:
             await self._git.local(self.folder, "update-ref", f"{_KEEP}/{sha}", sha)
         except CommandFailed as err:

@@ -171,7 +171,7 @@ def _follow_git_file(path: Path) -> Path:
 
 
 def _text(path: Path, limit: int = _REF_LIMIT) -> str:
-    """A small regular file, empty where there is none. A pipe put in its place blocks nobody."""
+    """A small regular file, empty where there is none. A pipe or a device in its place blocks nobody."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -182,6 +182,8 @@ def _text(path: Path, limit: int = _REF_LIMIT) -> str:
         ) from err
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+        if not stat.S_ISREG(status.st_mode):
+            return ""
+        if status.st_size > limit:
             raise NotClassic
         return file.read(limit).decode("utf-8", "surrogateescape")
