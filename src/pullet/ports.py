@@ -17,6 +17,7 @@ from pullet.domain.conditions import Condition
 from pullet.domain.errors import PulletError
 from pullet.domain.fleet import FleetState, SourceSpec
 from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId, Revision
+from pullet.domain.refs import Refs as Refs  # noqa: PLC0414 - part of the Source port; it lives below so that the planner may use it
 from pullet.domain.release import (
     Artifact,
     Candidate,
@@ -49,20 +50,10 @@ class LogSink(Protocol):
 
 
 @dataclass(frozen=True)
-class Refs:
-    """What one poll of a repository saw."""
-
-    heads: Mapping[str, str]
-    """Branch -> commit id."""
-    tags: Mapping[str, str]
-    """Tag -> commit id (annotated tags are peeled)."""
-    default_branch: str | None
-
-
-@dataclass(frozen=True)
 class TreeEntry:
     path: str
-    """Relative, with `/`; may hold anything a hostile repository can name."""
+    """Relative, with `/`; may hold anything a hostile repository can name. Bytes that are not UTF-8 are surrogates
+    (`os.fsencode` gives them back), so it must be escaped before it is printed or stored as text."""
     size: int
     """Bytes."""
     kind: str
@@ -72,7 +63,8 @@ class TreeEntry:
 class Tree(Protocol):
     """The files of one commit, read from git's objects: no checkout, no link is followed, nothing is run."""
 
-    async def entries(self) -> Sequence[TreeEntry]: ...
+    async def entries(self) -> Sequence[TreeEntry]:
+        """Every file, link and submodule. Raises SourceRefused over the limits."""
 
     async def read(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """The contents of those of `paths` that are regular files of at most 1 MiB."""
@@ -87,18 +79,33 @@ class Source(Protocol):
     async def fetch(self, source: SourceSpec, sha: str) -> None:
         """Bring the commit into the local mirror. Raises SourceError, SourceRefused."""
 
-    async def default_branch(self, source: SourceSpec) -> str: ...
+    async def default_branch(self, source: SourceSpec) -> str:
+        """The branch to deploy when nobody named one. Raises BranchMissing where there is no way to choose."""
 
     def tree(self, source: SourceSpec, sha: str) -> Tree:
         """The files of a fetched commit."""
 
     async def check_out(self, source: SourceSpec, sha: str, destination: Path) -> None:
-        """Write the commit's files to `destination`, whole or not at all. Raises SourceRefused, DiskFull."""
+        """Write the commit's files to `destination`, whole or not at all. Raises SourceRefused, DiskFull.
+
+        What was there before is replaced; a finished check-out of the same commit is left as it is.
+        """
+
+    async def record(self, destination: Path) -> None:
+        """Take the present owners and modes of a check-out as the expected ones: call it after a hand-over (chown).
+
+        A file whose content changed in between stays drift.
+        """
 
     async def changed_files(self, destination: Path) -> Sequence[str]:
-        """Tracked files of a check-out that differ from what was written: drift. Cheap (a stat a file)."""
+        """Tracked files of a check-out that differ from what was written: drift. Cheap (a stat a file).
 
-    async def restore_files(self, source: SourceSpec, sha: str, destination: Path, paths: Sequence[str]) -> None: ...
+        New, untracked files are none; where the check-out itself is missing or unfinished, that is `["."]`.
+        """
+
+    async def restore_files(self, source: SourceSpec, sha: str, destination: Path, paths: Sequence[str]) -> None:
+        """Put these tracked files back as they were written, owned like `destination`, without following any link
+        that an app may have put in their way. Where `paths` has `.`, everything is checked out again."""
 
     async def forget(self, source: SourceSpec) -> None:
         """Remove the mirror."""

@@ -132,6 +132,10 @@ class AppSpec:
     variables: tuple[tuple[str, str], ...] = ()
     secrets_required: tuple[str, ...] = ()
     secrets_generated: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    """Names of the declared gates: each must pass, so one that this Pullet cannot run holds the release back."""
+    services: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
 
     def process(self, name: str) -> Process | None:
