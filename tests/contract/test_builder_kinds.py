@@ -11,6 +11,7 @@ import pytest
 
 from pullet.domain.app import AppSpec, Dependencies, DependencyKind
 from pullet.domain.errors import BuildFailed
+from pullet.drivers.build.paths import python_path
 from tests.builds import Bench, imported, of_uv, run, text_of
 from tests.packages import hash_of, source_package, wheel
 
@@ -51,12 +52,12 @@ async def test_a_poetry_lock_is_followed_exactly(real: Bench) -> None:
 PYPROJECT = '[project]\nname = "shop"\nversion = "0"\nrequires-python = ">=3.8"\ndependencies = ["alpha"]\n'
 
 
-def _uv_lock(real: Bench, config: str = "") -> AppSpec:
-    real.write("pyproject.toml", PYPROJECT)
+def _uv_lock(real: Bench, config: str = "", before: str = "") -> AppSpec:
+    real.write("pyproject.toml", PYPROJECT + before)
     environ = {**real.settings.environ, "UV_CACHE_DIR": str(real.folder / "developers-cache")}
     uv = [sys.executable, "-m", "uv", "lock", "--quiet", "--python", sys.executable]
     subprocess.run(uv, cwd=real.tree, env=environ, timeout=60, check=True)
-    real.write("pyproject.toml", PYPROJECT + config)
+    real.write("pyproject.toml", PYPROJECT + before + config)
     return AppSpec(".", None, Dependencies(DependencyKind.UV_LOCK, "uv.lock"), ())
 
 
@@ -93,3 +94,15 @@ async def test_metadata_that_only_a_backend_knows_is_built_confined_in_a_copy(re
     assert "gamma" not in text_of(artifact.lock)
     assert real.sandbox.confined
     assert sorted(real.tree.iterdir()) == before
+
+
+async def test_a_member_of_a_workspace_is_built_from_the_lock_above_it(real: Bench) -> None:
+    member = '[project]\nname = "api"\nversion = "0"\nrequires-python = ">=3.8"\ndependencies = ["alpha", "lib"]\n'
+    member += "[tool.uv.sources]\nlib = { workspace = true }\n"
+    real.write("services/api/pyproject.toml", member)
+    real.write("services/lib/pyproject.toml", member.replace('"api"', '"lib"').replace('"alpha", "lib"', '"delta"'))
+    _uv_lock(real, before='[tool.uv.workspace]\nmembers = ["services/*"]\n')
+    spec = AppSpec("services/api", None, Dependencies(DependencyKind.UV_LOCK, "../../uv.lock"), ())
+    artifact = await real.build(spec)
+    assert (imported(artifact, "alpha"), imported(artifact, "delta")) == ("1.0", "1.0")
+    assert str(real.tree / "services/lib") in python_path(spec, real.tree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import stat
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pullet.domain.errors import BuildFailed, PulletError
+from pullet.domain.errors import BuildFailed, DiskFull, PulletError
 from pullet.drivers.build.builder import UvBuilder
 from pullet.drivers.process import ProcessRunner
 from tests.builds import Bench, appears, garbage, imported, of_uv, requirements, run
@@ -203,3 +204,19 @@ async def test_a_link_out_of_the_tree_is_refused(real: Bench) -> None:
     (real.tree / "more.txt").symlink_to(real.folder / "outside.txt")
     with pytest.raises(BuildFailed, match="link that leads out"):
         await real.build(spec)
+
+
+async def test_an_index_of_the_repository_is_shown_at_every_build(real: Bench) -> None:
+    spec = requirements("--find-links https://packages.invalid/\nalpha\n", real)
+    for number in (1, 2):
+        await real.build(spec, number=number)  # offline: the box's own folder has it
+    assert len([line for line in real.log if "https://packages.invalid/" in line]) == 2
+
+
+async def test_a_full_disk_is_told_as_such(real: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pullet.drivers.build.resolve.write_file", full)
+    with pytest.raises(DiskFull):
+        await real.build(requirements("alpha\n", real))

@@ -73,6 +73,8 @@ class UvBuilder:
             log(choice.notice)
         job = Job(release.environment.app, choice.interpreter, log, deadline)
         question = ask(spec, TreeFiles(tree))
+        for notice in question.wanted.notices if question.wanted else ():
+            log(notice)
         kept = self._home.release(release) / _LOCK_NAME
         lock = await self._lock(job, question, kept, previous)
         environment = self._environments.find(job, lock) or await self._environments.ensure(job, lock)
@@ -90,8 +92,6 @@ class UvBuilder:
         earlier = Path(previous.lock) if previous is not None else None
         lock = self._resolver.recall(job, question, (kept, *((earlier,) if earlier else ())))
         if lock is None:
-            for notice in question.wanted.notices if question.wanted else ():
-                job.log(notice)
             await self._workshop.sweep(self._home.cache / "scratch")
             lock = await self._resolver.resolve(job, question, read_lock(earlier) if earlier else None)
         if read_lock(kept) != lock:

@@ -62,7 +62,9 @@ class Workshop:
         cache = self.home.cache / "apps" / app / "uv"
         cache.mkdir(parents=True, exist_ok=True)
         self.sandbox.hand_over(cache, app)
-        return replace(self.uv, cache=cache, environment={**self.uv.environment, "HOME": str(scratch)})
+        environment = {**self.uv.environment, "HOME": str(scratch)}
+        environment.pop("NETRC", None)  # credentials of every host, for code that needs none of them
+        return replace(self.uv, cache=cache, environment=environment)
 
     @contextlib.asynccontextmanager
     async def folder(self, parent: Path) -> AsyncIterator[Path]:
