@@ -1,0 +1,162 @@
+"""A release's build from beginning to end: interpreter, lock, environment, the app's own build commands."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pullet.domain.app import AppSpec
+from pullet.domain.command import Command
+from pullet.domain.errors import BuildFailed, CommandFailed, DiskFull
+from pullet.domain.home import Home
+from pullet.domain.identity import ReleaseId
+from pullet.domain.release import Artifact
+from pullet.drivers.build.environments import Environment, Environments
+from pullet.drivers.build.inputs import TreeFiles
+from pullet.drivers.build.interpreters import Interpreters
+from pullet.drivers.build.locks import Lock
+from pullet.drivers.build.paths import python_path
+from pullet.drivers.build.resolve import Question, Resolver, ask, read_lock
+from pullet.drivers.build.settings import SYSTEM_PATH, BuildSettings, Deadline
+from pullet.drivers.build.workshop import Job, Workshop, too_long, write_file
+from pullet.drivers.confinement import Sandbox
+from pullet.drivers.process import ProcessRunner, last_lines
+from pullet.ports import LogSink
+
+_LOCK_NAME = "requirements.lock"
+_PLACEHOLDER = "not-known-while-building"
+
+
+class UvBuilder:
+    """The `Builder` that installs with uv."""
+
+    def __init__(
+        self, home: Home, runner: ProcessRunner, sandbox: Sandbox, settings: BuildSettings | None = None
+    ) -> None:
+        self._home = home
+        self._settings = settings or BuildSettings()
+        self._workshop = Workshop(home, runner, sandbox, self._settings)
+        self._interpreters = Interpreters(runner, self._settings.environ)
+        self._resolver = Resolver(self._workshop)
+        self._environments = Environments(self._workshop)
+
+    async def build(
+        self, release: ReleaseId, spec: AppSpec, tree: Path, previous: Artifact | None, log: LogSink
+    ) -> Artifact:
+        deadline = Deadline(self._settings.time_limit)
+        with _disk_full_told():
+            try:
+                async with asyncio.timeout(deadline.limit + 5):  # its commands end themselves; this bounds the rest
+                    return await self._build(release, spec, tree, previous, (log, deadline))
+            except TimeoutError as err:
+                raise too_long(deadline, "") from err
+
+    async def discard(self, environment_digests_in_use: frozenset[str]) -> int:
+        with _disk_full_told():
+            await self._workshop.sweep(self._home.cache / "scratch")
+            return await self._environments.discard(environment_digests_in_use)
+
+    async def _build(
+        self,
+        release: ReleaseId,
+        spec: AppSpec,
+        tree: Path,
+        previous: Artifact | None,
+        run: tuple[LogSink, Deadline],
+    ) -> Artifact:
+        log, deadline = run
+        choice = await self._interpreters.choose(spec.python)
+        if choice.notice:
+            log(choice.notice)
+        job = Job(release.environment.app, choice.interpreter, log, deadline)
+        question = ask(spec, TreeFiles(tree))
+        for notice in question.wanted.notices if question.wanted else ():
+            log(notice)
+        kept = self._home.release(release) / _LOCK_NAME
+        lock = await self._lock(job, question, kept, previous)
+        environment = self._environments.find(job, lock) or await self._environments.ensure(job, lock)
+        await self._run_commands(job, spec, tree, environment)
+        return Artifact(
+            tree=str(tree),
+            python=str(environment.python),
+            environment_digest=environment.digest,
+            python_version=choice.interpreter.version_text,
+            lock=str(kept),
+        )
+
+    async def _lock(self, job: Job, question: Question, kept: Path, previous: Artifact | None) -> Lock:
+        """The lock, from memory where it can be; kept beside the release before anything is installed from it."""
+        earlier = Path(previous.lock) if previous is not None else None
+        lock = self._resolver.recall(job, question, (kept, *((earlier,) if earlier else ())))
+        if lock is None:
+            await self._workshop.sweep(self._home.cache / "scratch")
+            lock = await self._resolver.resolve(job, question, read_lock(earlier) if earlier else None)
+        if read_lock(kept) != lock:
+            write_file(kept, lock.text)
+        return lock
+
+    async def _run_commands(self, job: Job, spec: AppSpec, tree: Path, environment: Environment) -> None:
+        if not spec.build_commands:
+            return
+        self._workshop.sandbox.hand_over(tree, job.app)
+        async with self._workshop.scratch() as scratch:
+            self._workshop.sandbox.hand_over(scratch, job.app)
+            for line in spec.build_commands:
+                job.log(f"$ {line}")
+                command = build_command(line, spec, tree, environment, scratch, self._settings.network)
+                await self._run_command(job, line, command, (tree, scratch))
+
+    async def _run_command(self, job: Job, line: str, command: Command, writable: tuple[Path, ...]) -> None:
+        try:
+            await self._workshop.confined(job, command, writable)
+        except CommandFailed as err:
+            raise BuildFailed(
+                f"The build command `{line}` exited with {err.exit_code}",
+                context=last_lines(err.output),
+                hint="It runs in the app's root with the app's Python first on PATH; try it there by hand.",
+            ) from err
+
+
+def build_command(
+    line: str, spec: AppSpec, tree: Path, environment: Environment, home: Path, network: dict[str, str]
+) -> Command:
+    """One build command as the app's owner wrote it: a shell line, run in the app's root.
+
+    Secrets are not known while building; each that the app names has a placeholder, as settings often insist on it.
+    """
+    named = dict.fromkeys((*spec.secrets_required, *spec.secrets_generated), _PLACEHOLDER)
+    return Command(
+        ("/bin/sh", "-ec", line),
+        cwd=tree / spec.root,
+        environment={
+            **network,
+            **named,
+            **dict(spec.variables),
+            "PATH": f"{environment.folder / 'bin'}:{SYSTEM_PATH}",
+            "PYTHONPATH": ":".join(python_path(spec, tree)),
+            "PYTHONUNBUFFERED": "1",
+            "VIRTUAL_ENV": str(environment.folder),
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+        },
+    )
+
+
+@contextmanager
+def _disk_full_told() -> Iterator[None]:
+    """A full disk met by Pullet's own file work is told as one met by a program is."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise BuildFailed(
+                "The build could not use its files", context=str(err), hint="Run `pullet doctor`."
+            ) from err
+        raise DiskFull(
+            "The disk is full: the build could not write",
+            context=str(err),
+            hint="Free some space; `pullet doctor` shows what Pullet itself uses. Nothing that was live has changed.",
+        ) from err

@@ -1,0 +1,94 @@
+"""Every command line of uv that Pullet uses, as a value. Building one starts nothing and reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pullet.domain.command import Command
+from pullet.drivers.build.inputs import NO_INDEXES, Indexes
+from pullet.drivers.build.settings import SYSTEM_PATH, url_secrets
+
+_OUTPUT_LIMIT = 16 << 20  # bytes; a resolution is read from standard output, hashes and all
+
+
+@dataclass(frozen=True)
+class Uv:
+    """The program, the cache it may use, and what it may know of the world."""
+
+    binary: str
+    cache: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Index, proxy and certificate settings, and HOME."""
+    secrets: tuple[str, ...] = ()
+
+    def compile(self, python: str, scratch: Path, indexes: Indexes, *, constraint: bool, build: bool) -> Command:
+        """Resolve `requirements.in` of the scratch folder, preferring what `lock.txt` has; the lock is printed."""
+        argv = ["pip", "compile", "requirements.in", "--output-file", "lock.txt", "--python", python]
+        argv += ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
+        argv += ["--constraint", "constraints.txt"] if constraint else []
+        argv += [] if build else ["--no-build"]
+        return self._command(argv, scratch, indexes)
+
+    def export(self, python: str, project: Path) -> Command:
+        """What the project's uv.lock pins, as requirement lines with hashes; the lock is never changed."""
+        argv = ["export", "--frozen", "--no-dev", "--no-emit-local", "--no-header", "--no-annotate"]
+        argv += ["--format", "requirements.txt", "--python", python]
+        return self._command(argv, project)
+
+    def venv(self, python: str, target: Path) -> Command:
+        """An empty environment that may be renamed: its console scripts find their interpreter beside themselves."""
+        return self._command(
+            ["venv", "--quiet", "--relocatable", "--no-project", "--python", python, str(target)], target.parent
+        )
+
+    def sync(self, target: Path, scratch: Path, indexes: Indexes, *, hashed: bool, build: bool) -> Command:
+        """Install `lock.txt` of the scratch folder into the environment. A source build gets copies, not links into the
+        cache that its next build may write to."""
+        argv = ["pip", "sync", "lock.txt", "--python", str(target / "bin/python"), "--no-compile-bytecode"]
+        argv += ["--allow-empty-requirements", "--link-mode", "copy" if build else "hardlink"]
+        argv += ["--require-hashes"] if hashed else []
+        argv += [] if build else ["--no-build"]
+        return self._command(argv, scratch, indexes)
+
+    def _command(
+        self,
+        argv: Sequence[str],
+        folder: Path,
+        indexes: Indexes = NO_INDEXES,
+    ) -> Command:
+        environment = {
+            "PATH": SYSTEM_PATH,
+            "LANG": "C.UTF-8",
+            **index_settings(self.environment, indexes),
+            "UV_CACHE_DIR": str(self.cache),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_PROGRESS": "1",
+            "NO_COLOR": "1",
+        }
+        offered = ("--no-index",) if indexes.none else ()
+        named = " ".join((indexes.default or "", *indexes.extra, *indexes.find_links))
+        return Command(
+            (self.binary, *argv, *offered),
+            cwd=folder,
+            environment=environment,
+            output_limit=_OUTPUT_LIMIT,
+            secrets=(*self.secrets, *url_secrets(named)),
+        )
+
+
+def index_settings(environment: Mapping[str, str], indexes: Indexes) -> dict[str, str]:
+    """The box's settings with the repository's on top, as variables: arguments would show credentials to everybody."""
+    settings = dict(environment)
+    if indexes.default:
+        settings.pop("UV_INDEX_URL", None)
+        settings["UV_DEFAULT_INDEX"] = indexes.default
+    if indexes.extra:
+        settings["UV_INDEX"] = " ".join((*indexes.extra, *settings.get("UV_INDEX", "").split()))
+        # As pip does, which is what whoever wrote that line has tried: the best version of all indexes named.
+        settings.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    if indexes.find_links:
+        own = [part for part in settings.get("UV_FIND_LINKS", "").split(",") if part]
+        settings["UV_FIND_LINKS"] = ",".join((*indexes.find_links, *own))
+    return settings

@@ -1,0 +1,70 @@
+"""What every `Builder` promises."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pullet.domain.app import AppSpec, Dependencies, DependencyKind
+from pullet.domain.errors import BuildFailed
+from tests.builds import Bench, of_fake, of_uv, requirements, text_of
+
+
+@pytest.fixture(params=[of_fake, pytest.param(of_uv, marks=pytest.mark.real)])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, request.param)
+
+
+async def test_an_artifact_names_its_tree_interpreter_and_lock(bench: Bench) -> None:
+    artifact = await bench.build(requirements("alpha\n", bench))
+    assert artifact.tree == str(bench.tree)
+    assert Path(artifact.python).parent.parent.name == artifact.environment_digest
+    assert "alpha==1.0" in text_of(artifact.lock)
+
+
+async def test_equal_dependencies_share_one_environment(bench: Bench) -> None:
+    one = await bench.build(requirements("alpha\n", bench))
+    other = await bench.build(requirements("alpha\n", bench), number=2, previous=one)
+    assert one.environment_digest == other.environment_digest
+    assert bench.environments() == {one.environment_digest}
+
+
+async def test_other_dependencies_get_another_environment(bench: Bench) -> None:
+    one = await bench.build(requirements("alpha\n", bench))
+    other = await bench.build(requirements("alpha\ndelta\n", bench), number=2, previous=one)
+    assert one.environment_digest != other.environment_digest
+
+
+async def test_an_app_without_dependencies_builds(bench: Bench) -> None:
+    artifact = await bench.build(AppSpec(".", None, Dependencies(DependencyKind.NONE), ()))
+    assert artifact.environment_digest in bench.environments()
+
+
+async def test_an_unknown_package_is_named(bench: Bench) -> None:
+    with pytest.raises(BuildFailed, match="nothing-like-it"):
+        await bench.build(requirements("nothing-like-it\n", bench))
+
+
+async def test_a_build_command_that_fails_fails_the_build(bench: Bench) -> None:
+    with pytest.raises(BuildFailed, match="`false` exited with 1"):
+        await bench.build(requirements("", bench, "false"))
+    assert "$ false" in bench.log
+
+
+async def test_discard_removes_what_no_release_uses(bench: Bench) -> None:
+    one = await bench.build(requirements("alpha\n", bench))
+    other = await bench.build(requirements("delta\n", bench), number=2)
+    assert await bench.builder.discard(frozenset({other.environment_digest})) > 0
+    assert bench.environments() == {other.environment_digest}
+    assert await bench.builder.discard(frozenset({other.environment_digest})) == 0
+    assert await bench.build(requirements("alpha\n", bench)) == one
+
+
+async def test_builds_at_once_make_an_environment_once(bench: Bench) -> None:
+    spec = requirements("alpha\n", bench)
+    builds = [bench.build(spec, number=n) for n in range(1, 4)]
+    digests = {artifact.environment_digest for artifact in await asyncio.gather(*builds)}
+    assert bench.environments() == digests
+    assert len(digests) == 1

@@ -1,0 +1,22 @@
+"""A sandbox that confines nothing and remembers what it was asked: for tests of the drivers that use one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pullet.domain.command import Command
+from pullet.drivers.confinement import Confinement
+
+
+@dataclass
+class Unconfined:
+    confined: list[tuple[Command, Confinement]] = field(default_factory=list)
+    handed_over: list[tuple[Path, str]] = field(default_factory=list)
+
+    def confine(self, command: Command, confinement: Confinement) -> Command:
+        self.confined.append((command, confinement))
+        return command
+
+    def hand_over(self, path: Path, app: str) -> None:
+        self.handed_over.append((path, app))
