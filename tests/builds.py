@@ -111,5 +111,5 @@ def garbage(bench: Bench) -> list[Path]:
 
 async def appears(path: Path) -> None:
     async with asyncio.timeout(30):
-        while not path.exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
+        while not path.exists():
             await asyncio.sleep(0.02)

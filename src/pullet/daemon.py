@@ -32,13 +32,16 @@ from pullet.drivers.process import ProcessRunner
 from pullet.drivers.router.caddy import CaddyRouter
 from pullet.drivers.runtime.prober import HttpProber
 from pullet.drivers.runtime.runtime import ShimRuntime
-from pullet.drivers.runtime.sandbox import BubblewrapSandbox
+from pullet.drivers.runtime import cgroups
+from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
 from pullet.operations.control import Control, Settings
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.target import TargetLoop
 from pullet.store.sqlite import SqliteStore
 
+DEFAULT_PORT = 8080
+DEFAULT_TARGET = "box"
 _STOP_DRAIN = 10.0  # seconds that `pullet stop` gives a process to finish
 
 
@@ -47,8 +50,10 @@ class Options:
     """What `pullet serve` was told."""
 
     home: Path
-    port: int = 8080
-    target: str = "box"
+    port: int | None = None
+    """Of the router."""
+    target: str | None = None
+    """The directory of the fleet repository that is this box."""
     fleet: str | None = None
     """URL of a remote fleet repository; None: the local one."""
 
@@ -70,7 +75,7 @@ def serve(options: Options) -> None:
 
 
 async def _serve(home: Home, options: Options) -> None:
-    control = _compose(home, options)
+    control = await _compose(home, options)
     end, everything = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
@@ -81,8 +86,9 @@ async def _serve(home: Home, options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     await control.neighbours.router.ensure()
-    async with _server(create_api(control, stop), home.api_socket, 0o600), _server(
-        create_hooks(control), home.hooks_socket, 0o666
+    async with (
+        _server(create_api(control, stop), home.api_socket, 0o600),
+        _server(create_hooks(control), home.hooks_socket, 0o666),
     ):
         target = asyncio.create_task(control.target.run(), name="target")
         waiting = asyncio.create_task(end.wait(), name="end")
@@ -97,15 +103,16 @@ async def _serve(home: Home, options: Options) -> None:
     control.neighbours.store.close()
 
 
-def _compose(home: Home, options: Options) -> Control:
-    clock, runner = SystemClock(), ProcessRunner()
-    sandbox = BubblewrapSandbox(home)
-    supervisor = ShimSupervisor(home, runner)
+async def _compose(home: Home, options: Options) -> Control:
+    clock, runner, groups = SystemClock(), ProcessRunner(), cgroups.detect()
+    sandbox = await detect_sandbox(home, runner)
+    supervisor = ShimSupervisor(runner, groups)
+    port, target = options.port or DEFAULT_PORT, options.target or DEFAULT_TARGET
     source = GitSource(home, runner)
     fleet = (
-        RemoteFleet(options.fleet, options.target, source)
+        RemoteFleet(options.fleet, target, source)
         if options.fleet
-        else LocalFleet(home, options.target, runner)
+        else LocalFleet(home, target, runner)
     )
     neighbours = Neighbours(
         home=home,
@@ -114,12 +121,12 @@ def _compose(home: Home, options: Options) -> Control:
         source=source,
         fleet=fleet,
         builder=UvBuilder(home, runner, sandbox),
-        runtime=ShimRuntime(home, supervisor, sandbox, runner),
-        router=CaddyRouter(home, supervisor, options.port),
+        runtime=ShimRuntime(home, runner, supervisor, sandbox, groups),
+        router=CaddyRouter(home, supervisor, port),
         prober=HttpProber(),
         jitter=random.random,
     )
-    settings = Settings(options.target, options.port, options.fleet or str(home.fleet))
+    settings = Settings(target, port, options.fleet or str(home.fleet))
     return Control(neighbours, TargetLoop(neighbours), settings)
 
 

@@ -135,6 +135,8 @@ class Builder(Protocol):
         `tree` is the checked-out repository. Of two builds with equal interpreter and lock the second installs nothing.
         """
 
+    async def capabilities(self) -> Sequence[Capability]: ...
+
     async def discard(self, environment_digests_in_use: frozenset[str]) -> int:
         """Remove Python environments that no release uses any more; return the bytes freed."""
 

@@ -1,5 +1,4 @@
 """The contract of `Runtime` and `Prober`, on the fake and on real processes, cold and out of a warm spare."""
-# ruff: noqa: ASYNC240
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The contract of `Supervisor`, on the fake and on real shims; then what only real processes can show."""
 
-# ruff: noqa: ASYNC221, ASYNC240
+# ruff: noqa: ASYNC221
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pullet.domain.command import Command
+from pullet.domain.runtime import Capability
 from pullet.drivers.confinement import Confinement
 
 
@@ -17,6 +18,9 @@ class Unconfined:
     def confine(self, command: Command, confinement: Confinement) -> Command:
         self.confined.append((command, confinement))
         return command
+
+    def capabilities(self) -> tuple[Capability, ...]:
+        return ()
 
     def hand_over(self, path: Path, app: str) -> None:
         self.handed_over.append((path, app))

@@ -29,9 +29,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 
 def create_api(control: Control, stop: Callable[[], None]) -> FastAPI:
     """`stop` ends the daemon and every process of this home."""
-    api = FastAPI(
-        title="Pullet", version=__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None
-    )
+    api = FastAPI(title="Pullet", version=__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     api.add_exception_handler(PulletError, _answer_error)
     api.include_router(_questions(control), prefix="/v1")
     api.include_router(_requests(control, stop), prefix="/v1")
@@ -104,9 +102,7 @@ def _requests(control: Control, stop: Callable[[], None]) -> APIRouter:
         return stream(change.sync(control, app, environment))
 
     @router.post("/apps/{app}/suspend")
-    async def suspend(
-        app: str, environment: Environment = PRODUCTION, author: Author = "pullet"
-    ) -> StreamingResponse:
+    async def suspend(app: str, environment: Environment = PRODUCTION, author: Author = "pullet") -> StreamingResponse:
         return stream(change.set_suspended(control, app, environment, True, author))
 
     @router.post("/apps/{app}/resume")
@@ -155,5 +151,3 @@ async def _answer_error(_: Request, err: Exception) -> Response:
     assert isinstance(err, PulletError)
     body = {"code": err.code, "message": err.message, "context": err.context, "hint": err.hint}
     return JSONResponse(body, status_code=status_code(err))
-
-

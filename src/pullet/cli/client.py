@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -63,7 +63,7 @@ class Client:
     def post(self, path: str, **query: object) -> Any:
         return json.loads(self._request("POST", path, query).read())
 
-    def stream(self, path: str, body: dict[str, object] | None = None, **query: object) -> Iterator[dict[str, Any]]:
+    def stream(self, path: str, body: Mapping[str, object] | None = None, **query: object) -> Iterator[dict[str, Any]]:
         """The `Progress` lines of a request, as they come."""
         answer = self._request("POST", path, query, body)
         while line := answer.readline():
@@ -111,7 +111,7 @@ class Client:
         raise RuntimeFailed("The daemon did not start", context=said, hint=f"Its log: {self.home.daemon_log}")
 
     def _request(
-        self, method: str, path: str, query: dict[str, object], body: dict[str, object] | None = None
+        self, method: str, path: str, query: dict[str, object], body: Mapping[str, object] | None = None
     ) -> http.client.HTTPResponse:
         connection = _UnixConnection(self.home.api_socket)
         given = {name: _text(value) for name, value in query.items() if value is not None}

@@ -24,7 +24,8 @@ def serve(port: int | None, fleet: str | None, target: str | None) -> None:
 
     Ctrl-C ends the daemon and nothing that it deployed: `pullet stop` ends everything.
     """
-    from pullet.daemon import Options, serve as serve_daemon  # noqa: PLC0415 - half a second of imports
+    from pullet.daemon import Options  # noqa: PLC0415 - half a second of imports
+    from pullet.daemon import serve as serve_daemon
 
     serve_daemon(Options(default_home(), port, target, fleet))
 
@@ -45,7 +46,9 @@ def stop() -> None:
     deadline = time.monotonic() + _STOP_LIMIT
     while _alive(pid):
         if time.monotonic() > deadline:
-            show_failure("stop-failed", f"The daemon (pid {pid}) did not end in {_STOP_LIMIT:.0f} s", hint="See its log.")
+            show_failure(
+                "stop-failed", f"The daemon (pid {pid}) did not end in {_STOP_LIMIT:.0f} s", hint="See its log."
+            )
             sys.exit(1)
         time.sleep(0.05)
     click.echo("Stopped.")

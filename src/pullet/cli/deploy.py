@@ -22,7 +22,9 @@ from pullet.domain.errors import UsageError
 @click.option("--port", type=click.IntRange(1, 65535), help="Router port, when the daemon starts.  [default: 8080]")
 @click.option("--fleet", metavar="URL", help="Remote fleet repository, when the daemon starts.")
 @json_option
-def up(repository: str, branch: str | None, name: str | None, port: int | None, fleet: str | None, as_json: bool) -> None:
+def up(
+    repository: str, branch: str | None, name: str | None, port: int | None, fleet: str | None, as_json: bool
+) -> None:
     """Deploy a git repository as `production`, and keep it deployed.
 
     Starts the daemon where it does not run, prints the URL when the release is live. From then on every new commit of
@@ -101,7 +103,9 @@ def _finish(progress: Iterable[dict[str, Any]], as_json: bool) -> None:
         for last in progress:
             view.show(last)
     if last is None or not last["done"]:
-        show_failure("interrupted", "The daemon went away before it was done", hint="`pullet status` shows where it stands.")
+        show_failure(
+            "interrupted", "The daemon went away before it was done", hint="`pullet status` shows where it stands."
+        )
         sys.exit(1)
     if as_json:
         show_json(last)

@@ -12,7 +12,13 @@ import click
 
 from pullet.domain.errors import PulletError
 
-_COLOURS = {"succeeded": "green", "failed": "red", "rolled-back": "red", "running": "yellow", "superseded": "bright_black"}
+_COLOURS = {
+    "succeeded": "green",
+    "failed": "red",
+    "rolled-back": "red",
+    "running": "yellow",
+    "superseded": "bright_black",
+}
 
 
 def colour(text: str, name: str, **more: Any) -> str:
@@ -65,7 +71,9 @@ def table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> None:
     cells = [head, *rows]
     widths = [max(len(click.unstyle(row[i])) for row in cells) for i in range(len(head))]
     for index, row in enumerate(cells):
-        line = "  ".join(cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True))
+        line = "  ".join(
+            cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True)
+        )
         click.echo(colour(line.rstrip(), "bright_black") if index == 0 else line.rstrip())
 
 

@@ -48,7 +48,9 @@ def _show_environment(environment: dict[str, Any]) -> None:
     ready = _ready(environment)
     word = colour("ready", "green") if ready["status"] else colour(ready["reason"], "red")
     release = f"release {environment['release']}  {short(environment['revision'])}" if environment["release"] else "-"
-    click.echo(f"{colour(environment['app'], 'white', bold=True)}/{environment['environment']}  {word}  {clean(release)}")
+    click.echo(
+        f"{colour(environment['app'], 'white', bold=True)}/{environment['environment']}  {word}  {clean(release)}"
+    )
     click.echo(f"  {clean(environment['source'])}  {clean(environment['follows'])}")
     for url in environment["urls"]:
         click.echo(f"  {url}")

@@ -21,7 +21,9 @@ class AppTable(Table):
     """Who the app is and where in the repository it lives."""
 
     name: Label | None = Field(None, description="Default: the repository's name.", examples=["shop"])
-    root: InsidePath = Field(".", description="Sub-directory of a monorepo that holds the app.", examples=["services/shop"])
+    root: InsidePath = Field(
+        ".", description="Sub-directory of a monorepo that holds the app.", examples=["services/shop"]
+    )
     python: str | None = Field(
         None,
         description="Version wanted. Default: .python-version, runtime.txt, requires-python, else the platform's.",
@@ -42,7 +44,9 @@ class BuildTable(Table):
 class HealthTable(Table):
     """How a web process is asked whether it works."""
 
-    path: Text = Field("/", description="Asked with GET. Declared: must answer 2xx or 3xx. Else anything under 500 is alive.")
+    path: Text = Field(
+        "/", description="Asked with GET. Declared: must answer 2xx or 3xx. Else anything under 500 is alive."
+    )
     timeout: Duration = Field(5.0, description="Time for one answer.", examples=["5s"])
     grace: Duration = Field(30.0, description="Time from start to the first healthy answer.", examples=["30s"])
 
@@ -62,7 +66,9 @@ class ProcessTable(Table):
     drain: Duration | None = Field(
         None, description="Time to finish what it is doing when told to stop. Default: 30s.", examples=["30s"]
     )
-    spares: int | None = Field(None, ge=0, le=1, description="Warm interpreters kept waiting. 0 turns it off. Default: 1.")
+    spares: int | None = Field(
+        None, ge=0, le=1, description="Warm interpreters kept waiting. 0 turns it off. Default: 1."
+    )
     health: HealthTable | None = None
 
 
@@ -119,7 +125,9 @@ class BrowserGate(Table):
 class SecurityGate(Table):
     """Assessment in OWASP's terms."""
 
-    fail_on: Literal["low", "medium", "high", "critical"] = Field("high", description="The lowest severity that blocks.")
+    fail_on: Literal["low", "medium", "high", "critical"] = Field(
+        "high", description="The lowest severity that blocks."
+    )
 
 
 class BudgetLine(Table):
@@ -203,9 +211,7 @@ def _declared(file: AppFile, path: str, text: str, data: Mapping[str, Any]) -> D
         build_commands=_tuple(file.build.commands),
         release_commands=_tuple(file.release.commands),
         processes=tuple(_process(name, table) for name, table in file.processes.items()),
-        static=None
-        if file.static is None
-        else tuple(StaticMount(url, folder) for url, folder in file.static.items()),
+        static=None if file.static is None else tuple(StaticMount(url, folder) for url, folder in file.static.items()),
         variables=tuple(file.variables.items()),
         secrets_required=tuple(file.secrets.required),
         secrets_generated=tuple(file.secrets.generated),

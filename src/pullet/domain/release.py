@@ -22,6 +22,8 @@ class Artifact:
     python_version: str
     lock: str
     """Absolute path of the resolution that was installed, kept with the release so that a rollback gets the same."""
+    python_path: tuple[str, ...] = ()
+    """Absolute folders from which the app's own code is imported."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pullet.domain.report import Progress
 from pullet.operations.control import Control
 from pullet.operations.following import follow
 from pullet.planner.desired import configuration_digest
-from pullet.planner.tracking import track_tip
+from pullet.planner.tracking import resolve as track_tip
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,7 @@ from pullet.telemetry.logs import tail
 _WAITING = 1000  # lines between the files and a slow reader
 
 
-async def app_log(
-    control: Control, app: str, environment: str, *, lines: int, follow: bool
-) -> AsyncIterator[str]:
+async def app_log(control: Control, app: str, environment: str, *, lines: int, follow: bool) -> AsyncIterator[str]:
     """The last `lines` of every process, oldest first; with `follow` what comes after, until the reader goes."""
     instances = await _instances(control, app, environment)
     paths = {_label(instance): control.neighbours.runtime.log_path(instance.id) for instance in instances}

@@ -7,7 +7,20 @@ from contextlib import contextmanager
 
 from pullet.domain.errors import PulletError, Retry
 from pullet.domain.identity import EnvironmentKey, ReleaseId
-from pullet.domain.plan import Build, Check, Desired, Observed, Prepare, Probe, Repair, Resolve, Start, Step, Stop, Switch
+from pullet.domain.plan import (
+    Build,
+    Check,
+    Desired,
+    Observed,
+    Prepare,
+    Probe,
+    Repair,
+    Resolve,
+    Start,
+    Step,
+    Stop,
+    Switch,
+)
 from pullet.domain.release import Deployment, Outcome, Release, Trigger, Verdict
 from pullet.ports import LogSink
 from pullet.reconcile.neighbours import Neighbours

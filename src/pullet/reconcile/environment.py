@@ -37,7 +37,7 @@ from pullet.planner.desired import desired_environment, is_skipped
 from pullet.planner.environment import plan_environment
 from pullet.planner.retention import releases_to_discard
 from pullet.planner.status import Knowledge, describe
-from pullet.planner.tracking import track_tip
+from pullet.planner.tracking import resolve as track_tip
 from pullet.ports import LogSink, Page
 from pullet.reconcile.deploying import DeploymentScribe, trigger_of
 from pullet.reconcile.neighbours import Neighbours

@@ -10,9 +10,12 @@ from pullet.domain.errors import ProbeFailed, StartFailed
 from pullet.domain.release import Release
 from pullet.domain.runtime import Instance, Phase
 from pullet.reconcile.neighbours import Neighbours
+from pullet.telemetry.logs import tail
 
 _FIRST_PAUSE = 0.005  # seconds; a warm start answers within a few milliseconds
 _LONGEST_PAUSE = 0.1
+_LINES_SHOWN = 20
+_LINES_SHOWN = 20
 _RESTARTS_TOLERATED = 2  # one crash at start may be a race with something of the app's own
 
 
@@ -83,7 +86,7 @@ class Probe:
         )
 
     def _last_lines(self, instance: Instance) -> str:
-        return "\n".join(self._neighbours.runtime.last_lines(instance.id))
+        return "\n".join(tail(self._neighbours.runtime.log_path(instance.id), _LINES_SHOWN))
 
     def _spec_processes(self) -> tuple[Process, ...]:
         assert self._release.spec is not None

@@ -54,7 +54,6 @@ class Steps:
         artifact = await self._world.builder.build(
             release.id, release.spec, tree, previous.artifact if previous else None, log
         )
-        await self._world.source.record(tree)
         release = self._world.store.releases.advance(
             release.id, Stage.BUILT, artifact=artifact, variables=self._environment.variables
         )
@@ -101,6 +100,8 @@ class Steps:
     async def start(self, number: int, log: LogSink) -> None:
         requests = self.start_requests(self.release(number))
         await together(*(self._start(request, log) for request in requests), name=f"start:{self._environment.key}")
+        # The start handed the files to the app's user, which a stat shows: from here on a difference is drift.
+        await self._world.source.record(self._world.home.tree(ReleaseId(self._environment.key, number)))
 
     async def _start(self, request: StartRequest, log: LogSink) -> None:
         instance = await self._world.runtime.start(request)
@@ -159,7 +160,7 @@ class Steps:
             tree=str(root),
             python=release.artifact.python,
             python_path=release.artifact.python_path,
-            variables=tuple({**dict(release.spec.variables), **dict(release.variables)}.items()),
+            variables=release.spec.variables,
             environment_digest=release.artifact.environment_digest,
         )
 

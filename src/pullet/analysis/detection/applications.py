@@ -20,7 +20,17 @@ FRAMEWORKS = {
 _CONVENTIONAL = ("main", "app", "application", "server", "api", "run", "index", "__init__")
 _NAMES = ("app", "application", "api", "asgi", "wsgi", "server", "asgi_app", "wsgi_app")
 _FACTORIES = ("create_app", "make_app", "build_app", "get_app", "app_factory")
-_HINTS = (b"Flask", b"FastAPI", b"Starlette", b"Litestar", b"Quart", b"start_response", b"scope", b"create_app", b"make_app")
+_HINTS = (
+    b"Flask",
+    b"FastAPI",
+    b"Starlette",
+    b"Litestar",
+    b"Quart",
+    b"start_response",
+    b"scope",
+    b"create_app",
+    b"make_app",
+)
 
 
 @dataclass(frozen=True)
@@ -93,9 +103,7 @@ def _assigned(path: str, node: ast.Assign | ast.AnnAssign, imports: dict[str, st
             yield Application(path, node.lineno, name, framework, interface)
 
 
-def _defined(
-    path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, imports: dict[str, str]
-) -> Iterator[Application]:
+def _defined(path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, imports: dict[str, str]) -> Iterator[Application]:
     parameters = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
     if isinstance(node, ast.FunctionDef) and parameters == ["environ", "start_response"]:
         yield Application(path, node.lineno, node.name, "", WSGI)
@@ -125,7 +133,10 @@ def _imports(tree: ast.AST) -> dict[str, str]:
     names: dict[str, str] = {}
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.asname or alias.name.split(".")[0]: alias.asname and alias.name or alias.name.split(".")[0] for alias in node.names}
+            names |= {
+                alias.asname or alias.name.split(".")[0]: (alias.asname and alias.name) or alias.name.split(".")[0]
+                for alias in node.names
+            }
         elif isinstance(node, ast.ImportFrom):
             names |= {alias.asname or alias.name: f"{node.module or ''}.{alias.name}" for alias in node.names}
     return names

@@ -26,7 +26,10 @@ def procfile(repository: Repository) -> Iterator[Evidence]:
 
 
 def python_version(repository: Repository) -> Iterator[Evidence]:
-    for path, pattern in ((".python-version", r"(?:cpython-)?(\d+(?:\.\d+)*)"), ("runtime.txt", r"python-(\d+(?:\.\d+)*)")):
+    for path, pattern in (
+        (".python-version", r"(?:cpython-)?(\d+(?:\.\d+)*)"),
+        ("runtime.txt", r"python-(\d+(?:\.\d+)*)"),
+    ):
         for number, line in repository.lines(path):
             match = re.fullmatch(pattern, line.strip())
             if match is not None:
@@ -34,7 +37,9 @@ def python_version(repository: Repository) -> Iterator[Evidence]:
                 break
     project = table(repository, "pyproject.toml", "project")
     if isinstance(wanted := project.get("requires-python"), str):
-        yield _python(wanted, "pyproject.toml", _line(repository, "pyproject.toml", "requires-python"), Confidence.LIKELY)
+        yield _python(
+            wanted, "pyproject.toml", _line(repository, "pyproject.toml", "requires-python"), Confidence.LIKELY
+        )
     pipfile = table(repository, "Pipfile", "requires")
     for key in ("python_full_version", "python_version"):
         if isinstance(wanted := pipfile.get(key), str):

@@ -33,9 +33,7 @@ _LOOKED_FOR = (
 )
 
 
-def understand(
-    paths: Collection[str], files: Mapping[str, bytes], declared: Declared | None, name: str
-) -> AppSpec:
+def understand(paths: Collection[str], files: Mapping[str, bytes], declared: Declared | None, name: str) -> AppSpec:
     """Describe the app. Raises NoAppFound, AmbiguousApp; both leave it to the owner to write one line."""
     declared = declared or Declared("pullet.toml")
     root = declared.root if declared.root != "." else _find_root(paths, files, declared, name)
@@ -210,9 +208,7 @@ def _process(process: Process, said: DeclaredProcess | None) -> Process:
     )
 
 
-def _commands(
-    decisions: Mapping[str, Decision], subject: str, declared: tuple[str, ...] | None
-) -> tuple[str, ...]:
+def _commands(decisions: Mapping[str, Decision], subject: str, declared: tuple[str, ...] | None) -> tuple[str, ...]:
     if declared is not None:
         return declared
     value = _value(decisions, subject)

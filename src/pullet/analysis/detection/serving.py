@@ -56,7 +56,9 @@ def _serve(target: str, interface: str, factory: bool, requirements: frozenset[s
         return Serving(_command(server, target, interface, factory), (), f"{server} is among the dependencies")
     added = ADDED_FOR_ASGI if interface == ASGI else ADDED_FOR_WSGI
     server = "uvicorn" if interface == ASGI else "granian"
-    return Serving(_command(server, target, interface, factory), (added,), f"no server is among the dependencies: {server}")
+    return Serving(
+        _command(server, target, interface, factory), (added,), f"no server is among the dependencies: {server}"
+    )
 
 
 def _command(server: str, target: str, interface: str, factory: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pullet.domain.errors import BuildFailed, CommandFailed, DiskFull
 from pullet.domain.home import Home
 from pullet.domain.identity import ReleaseId
 from pullet.domain.release import Artifact
+from pullet.domain.runtime import Capability
 from pullet.drivers.build.environments import Environment, Environments
 from pullet.drivers.build.inputs import TreeFiles
 from pullet.drivers.build.interpreters import Interpreters
@@ -54,6 +55,11 @@ class UvBuilder:
             except TimeoutError as err:
                 raise too_long(deadline, "") from err
 
+    async def capabilities(self) -> Sequence[Capability]:
+        found = ", ".join(interpreter.version_text for interpreter in await self._interpreters.all())
+        hint = "Install one that every user can run, e.g. Debian's python3, or a folder that is readable to all."
+        return (Capability("interpreters", bool(found), found or "none that apps could use", hint),)
+
     async def discard(self, environment_digests_in_use: frozenset[str]) -> int:
         with _disk_full_told():
             await self._workshop.sweep(self._home.cache / "scratch")
@@ -85,6 +91,7 @@ class UvBuilder:
             environment_digest=environment.digest,
             python_version=choice.interpreter.version_text,
             lock=str(kept),
+            python_path=python_path(spec, tree),
         )
 
     async def _lock(self, job: Job, question: Question, kept: Path, previous: Artifact | None) -> Lock:

@@ -146,6 +146,11 @@ class Interpreters:
         self._found = await self._scan()
         return choose(self._found, request)
 
+    async def all(self) -> tuple[Interpreter, ...]:
+        """Every interpreter that apps could use, the oldest first."""
+        self._found = self._found or await self._scan()
+        return self._found
+
     async def _scan(self) -> tuple[Interpreter, ...]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._ask(path), name=f"python:{path}") for path in candidates(self._environ)]
