@@ -11,6 +11,7 @@ from pullet.domain.errors import BuildFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import ReleaseId
 from pullet.domain.release import Artifact
+from pullet.domain.runtime import Capability
 from pullet.ports import LogSink
 
 
@@ -40,6 +41,9 @@ class FakeBuilder:
         kept.write_text(lock)
         python = str(self._home.pythons / digest / "bin/python")
         return Artifact(str(tree), python, digest, "3.12.0", str(kept))
+
+    async def capabilities(self) -> tuple[Capability, ...]:
+        return (Capability("interpreters", True, "3.11.2"),)
 
     async def discard(self, environment_digests_in_use: frozenset[str]) -> int:
         freed = 0

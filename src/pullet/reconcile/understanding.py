@@ -25,7 +25,11 @@ async def understand_app(tree: Tree, name: str) -> AppSpec:
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
     """What the fleet says about this environment wins over what the app says about itself."""
     overrides = dict(environment.processes)
-    return replace(spec, processes=tuple(_override(process, overrides.get(process.name)) for process in spec.processes))
+    return replace(
+        spec,
+        processes=tuple(_override(process, overrides.get(process.name)) for process in spec.processes),
+        variables=tuple({**dict(spec.variables), **dict(environment.variables)}.items()),
+    )
 
 
 def _override(process: Process, override: ProcessOverride | None) -> Process:
