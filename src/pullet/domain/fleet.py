@@ -72,12 +72,25 @@ class EnvironmentSpec:
 
 
 @dataclass(frozen=True)
+class PreviewSpec:
+    """Which other branches become environments of their own, and for how long."""
+
+    branches: tuple[str, ...]
+    """Patterns such as `feature/*`."""
+    clone_data_from: str | None = None
+    expire_after: float | None = None
+    """Seconds without a commit."""
+    limit: int = 10
+
+
+@dataclass(frozen=True)
 class AppFleetSpec:
     """One file `targets/<target>/apps/<app>.toml`."""
 
     app: str
     source: SourceSpec
     environments: tuple[EnvironmentSpec, ...]
+    previews: PreviewSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -88,3 +101,6 @@ class FleetState:
     apps: tuple[AppFleetSpec, ...]
     errors: tuple[tuple[str, str], ...] = ()
     """(file, message) of files that could not be read; the last good reading of such an app stays in force."""
+    unreadable: frozenset[str] = frozenset()
+    """Apps whose file is there and says nothing that can be understood. Such an app is never removed: it is in `apps`
+    as it was last read, or (nothing was read since the start) is left alone as it runs."""
