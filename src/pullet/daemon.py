@@ -30,9 +30,9 @@ from pullet.drivers.fleet import LocalFleet, RemoteFleet
 from pullet.drivers.git import GitSource
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.router.caddy import CaddyRouter
+from pullet.drivers.runtime import cgroups
 from pullet.drivers.runtime.prober import HttpProber
 from pullet.drivers.runtime.runtime import ShimRuntime
-from pullet.drivers.runtime import cgroups
 from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
 from pullet.operations.control import Control, Settings
@@ -109,11 +109,7 @@ async def _compose(home: Home, options: Options) -> Control:
     supervisor = ShimSupervisor(runner, groups)
     port, target = options.port or DEFAULT_PORT, options.target or DEFAULT_TARGET
     source = GitSource(home, runner)
-    fleet = (
-        RemoteFleet(options.fleet, target, source)
-        if options.fleet
-        else LocalFleet(home, target, runner)
-    )
+    fleet = RemoteFleet(options.fleet, target, source) if options.fleet else LocalFleet(home, target, runner)
     neighbours = Neighbours(
         home=home,
         clock=clock,
@@ -144,22 +140,29 @@ async def _end_everything(neighbours: Neighbours) -> None:
 @contextlib.asynccontextmanager
 async def _server(app: FastAPI, socket: Path, mode: int) -> AsyncIterator[None]:
     """Serve an app on a unix socket for as long as the block runs."""
-    socket.unlink(missing_ok=True)
+    socket.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
     config = uvicorn.Config(app, uds=str(socket), log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
     server = _Server(config)
     task = asyncio.create_task(server.serve(), name=f"serve:{socket.name}")
     try:
-        while not (server.started or task.done()):
-            await asyncio.sleep(0.005)
-        socket.chmod(mode)
+        await server.ready(task)
+        socket.chmod(mode)  # noqa: ASYNC240
         yield
     finally:
         server.should_exit = True
         await task
-        socket.unlink(missing_ok=True)
+        socket.unlink(missing_ok=True)  # noqa: ASYNC240
 
 
 class _Server(uvicorn.Server):
+    async def ready(self, task: asyncio.Task[None]) -> None:
+        """Until it listens; raises what it died of."""
+        while not self.started:
+            if task.done():
+                task.result()
+                raise RuntimeFailed("The API did not start", hint="See the daemon's log.")
+            await asyncio.sleep(0.005)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are the daemon's own business."""

@@ -406,6 +406,9 @@ class FakeSource:
     async def check_out(self, source: SourceSpec, sha: str, destination: Path) -> None:
         raise AssertionError
 
+    async def record(self, destination: Path) -> None:
+        raise AssertionError
+
     async def changed_files(self, destination: Path) -> Sequence[str]:
         raise AssertionError
 

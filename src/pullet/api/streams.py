@@ -31,7 +31,7 @@ def failed(err: PulletError) -> Progress:
 
 
 def status_code(err: PulletError) -> int:
-    """404 for what is not there, 400 for a request that makes no sense, 409 for what the state forbids, 503 otherwise."""
+    """404: not there; 400: a request that makes no sense; 409: the state forbids it; 503: not now."""
     if err.code == "not-found":
         return 404
     if isinstance(err, UsageError) or err.retry is Retry.NEVER:

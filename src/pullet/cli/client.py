@@ -1,4 +1,4 @@
-"""Talks to the daemon over its unix socket, and starts it where it does not run. Imports little: it is every command."""
+"""Talks to the daemon over its unix socket, and starts it where it does not run. Imports little."""
 
 from __future__ import annotations
 

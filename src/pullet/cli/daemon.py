@@ -25,7 +25,7 @@ def serve(port: int | None, fleet: str | None, target: str | None) -> None:
     Ctrl-C ends the daemon and nothing that it deployed: `pullet stop` ends everything.
     """
     from pullet.daemon import Options  # noqa: PLC0415 - half a second of imports
-    from pullet.daemon import serve as serve_daemon
+    from pullet.daemon import serve as serve_daemon  # noqa: PLC0415
 
     serve_daemon(Options(default_home(), port, target, fleet))
 

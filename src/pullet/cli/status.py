@@ -59,8 +59,9 @@ def _show_environment(environment: dict[str, Any]) -> None:
     elif any(c["reason"] == "RolledBack" for c in environment["conditions"]):
         click.echo(f"  {clean(next(c['message'] for c in environment['conditions'] if c['reason'] == 'RolledBack'))}")
     for process in environment["processes"]:
+        name = f"{process['name']}.{process['index']}"
         click.echo(
-            f"  {process['name']}.{process['index']}  {process['phase']}  pid {process['pid']}  {size(process['memory'])}"
+            f"  {name}  {process['phase']}  pid {process['pid']}  {size(process['memory'])}"
             + (f"  {process['restarts']} restarts: {clean(process['reason'])}" if process["restarts"] else "")
         )
     for spare in environment["spares"]:

@@ -151,10 +151,10 @@ class AppFile(Table):
 
     app: AppTable = AppTable()
     build: BuildTable = BuildTable()
-    processes: dict[Label, ProcessTable] = {}
-    schedule: dict[Label, ScheduleTable] = {}
+    processes: dict[Label, ProcessTable] = Field({}, description="Process types by name; `web` gets the traffic.")
+    schedule: dict[Label, ScheduleTable] = Field({}, description="Scheduled commands by name.")
     release: ReleaseTable = ReleaseTable()
-    services: dict[Label, ServiceTable] = {}
+    services: dict[Label, ServiceTable] = Field({}, description="Backing services by name.")
     static: dict[str, InsidePath] | None = Field(
         None, description="URL prefix -> folder, served by the router.", examples=[{"/static": "staticfiles"}]
     )

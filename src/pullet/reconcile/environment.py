@@ -237,28 +237,16 @@ class EnvironmentLoop:
 
     async def _effect(self, step: Step, steps: Steps, log: LogSink) -> None:
         match step:
-            case Resolve(number):
-                await steps.resolve(number, log)
-            case Build(number):
-                await steps.build(number, log)
-            case Check(number):
-                await steps.check(number, log)
-            case Prepare(number):
-                await steps.prepare(number, log)
+            case Resolve() | Build() | Check() | Prepare() | Start():
+                await steps.make(step, log)
             case Repair(number):
                 self._note_drift(await steps.repair(number, log))
-            case Start(number):
-                await steps.start(number, log)
             case Probe(number):
                 self._observer.mark_healthy(number, await steps.probe(number))
-            case Switch(number, hosts):
-                await steps.switch(number, hosts)
             case ShowPage(hosts):
                 await steps.show_page(hosts, self._page())
-            case Unroute(hosts):
-                await steps.unroute(hosts)
-            case Discard(number):
-                await steps.discard(number)
+            case Switch() | Unroute() | Discard():
+                await steps.place(step)
             case Open() | Stop():
                 raise AssertionError(f"{step} is handled before")
             case _:
@@ -267,7 +255,8 @@ class EnvironmentLoop:
     async def _unless_outdated(self, step: Step, desired: Desired, effect: Coroutine[Any, Any, None]) -> None:
         """Run the effect; where it may be left half done, drop it as soon as something newer is wanted."""
         if not isinstance(step, _DROPPABLE):
-            return await effect
+            await effect
+            return
         work = asyncio.create_task(effect, name=f"{type(step).__name__.lower()}:{self.key}")
         watch = asyncio.create_task(self._until_outdated(desired), name=f"outdated:{self.key}")
         try:

@@ -70,8 +70,9 @@ class Probe:
     def _give_up_on_crashes(self, instances: Sequence[Instance]) -> None:
         for instance in instances:
             if instance.phase is Phase.CRASHED or instance.restarts >= _RESTARTS_TOLERATED:
+                why = instance.reason or "it exits"
                 raise StartFailed(
-                    f"{instance.id.process} of {_name(self._release)} does not stay up: {instance.reason or 'it exited'}",
+                    f"{instance.id.process} of {_name(self._release)} does not stay up: {why}",
                     context=self._last_lines(instance),
                     hint=f"Read the lines above; `pullet logs {self._release.id.environment.app}` has all of them.",
                 )

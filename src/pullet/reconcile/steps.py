@@ -11,6 +11,7 @@ from pullet.domain.codec import dumps
 from pullet.domain.errors import ConfigError, GateFailed, ReleaseCommandFailed
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
 from pullet.domain.identity import InstanceId, ReleaseId
+from pullet.domain.plan import Build, Check, Discard, Prepare, Resolve, Start, Switch, Unroute
 from pullet.domain.release import Release, Stage
 from pullet.domain.runtime import Instance, RunRequest, StartRequest, Workplace
 from pullet.ports import LogSink, Page, RouteTarget
@@ -32,6 +33,30 @@ class Steps:
 
     def release(self, number: int) -> Release:
         return self._world.store.releases.get(ReleaseId(self._environment.key, number))
+
+    async def make(self, step: Resolve | Build | Check | Prepare | Start, log: LogSink) -> None:
+        """Bring the release one stage further, up to running processes."""
+        match step:
+            case Resolve(number):
+                await self.resolve(number, log)
+            case Build(number):
+                await self.build(number, log)
+            case Check(number):
+                await self.check(number, log)
+            case Prepare(number):
+                await self.prepare(number, log)
+            case Start(number):
+                await self.start(number, log)
+
+    async def place(self, step: Switch | Unroute | Discard) -> None:
+        """What the outside sees, and what is left on the disk."""
+        match step:
+            case Switch(number, hosts):
+                await self.switch(number, hosts)
+            case Unroute(hosts):
+                await self.unroute(hosts)
+            case Discard(number):
+                await self.discard(number)
 
     async def resolve(self, number: int, log: LogSink) -> None:
         """Bring the commit here, understand the app, write its files."""
@@ -105,9 +130,8 @@ class Steps:
 
     async def _start(self, request: StartRequest, log: LogSink) -> None:
         instance = await self._world.runtime.start(request)
-        log(
-            f"{request.process.name}.{request.id.index}: {'warm' if instance.warm else 'cold'} start, pid {instance.pid}"
-        )
+        how = "warm" if instance.warm else "cold"
+        log(f"{request.process.name}.{request.id.index}: {how} start, pid {instance.pid}")
 
     async def probe(self, number: int) -> Sequence[Instance]:
         return await Probe(self._world, self.release(number), self._environment.key.localhost).until_healthy()

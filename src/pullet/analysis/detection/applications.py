@@ -55,7 +55,7 @@ class Application:
 
     @property
     def rank(self) -> tuple[int, int, int, int]:
-        """Lower is likelier: shallow, in a file of a usual name, under a usual name, an object rather than a factory."""
+        """Lower is likelier: shallow, in a file of a usual name, an object and no factory, under a usual name."""
         stem = self.path.rsplit("/", 1)[-1].removesuffix(".py")
         depth = self.path.removeprefix("src/").count("/") - (stem == "__init__")
         file_rank = 0 if stem in ("wsgi", "asgi") else 1 if stem in _CONVENTIONAL else 2

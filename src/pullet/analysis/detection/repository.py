@@ -12,10 +12,47 @@ _LARGEST_FILE = 200_000  # bytes
 _MOST_BYTES = 4_000_000
 _DEEPEST = 4  # folders; an entry point further down is not one that a convention can name
 _FOREIGN = frozenset(
-    ["node_modules", "vendor", "third_party", "site-packages", "dist", "build", "docs", "doc", "test", "tests", "testing", "migrations", "static", "templates", "venv", ".venv", "env", ".git", ".github", ".tox", "fixtures", "e2e", "benchmarks"]
+    [
+        "node_modules",
+        "vendor",
+        "third_party",
+        "site-packages",
+        "dist",
+        "build",
+        "docs",
+        "doc",
+        "test",
+        "tests",
+        "testing",
+        "migrations",
+        "static",
+        "templates",
+        "venv",
+        ".venv",
+        "env",
+        ".git",
+        ".github",
+        ".tox",
+        "fixtures",
+        "e2e",
+        "benchmarks",
+    ]
 )
 _READ_WHOLE = frozenset(
-    ["Procfile", "app.json", "runtime.txt", ".python-version", "requirements.txt", "pyproject.toml", "Pipfile", "Pipfile.lock", "uv.lock", "poetry.lock", "setup.py", "setup.cfg"]
+    [
+        "Procfile",
+        "app.json",
+        "runtime.txt",
+        ".python-version",
+        "requirements.txt",
+        "pyproject.toml",
+        "Pipfile",
+        "Pipfile.lock",
+        "uv.lock",
+        "poetry.lock",
+        "setup.py",
+        "setup.cfg",
+    ]
 )
 
 

@@ -78,6 +78,7 @@ class ShimSupervisor:
         """See the protocol. The folder is renamed under the shim, which holds it by a descriptor."""
         await asyncio.to_thread(_rename, folder, supervised.folder)
         state = _read(supervised.folder)
+        _log(supervised).parent.mkdir(parents=True, exist_ok=True)
         self._specify(supervised, state.get("groups", []))
         process = _open_holder(supervised.folder)
         if process is None:
