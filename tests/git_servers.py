@@ -6,6 +6,7 @@ import base64
 import http.server
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     behaviour: Behaviour
     timeout = 20
+    wbufsize = 1 << 16  # head and body in one segment: else Nagle's algorithm adds 40 ms to each answer
 
     def setup(self) -> None:
         super().setup()
@@ -130,6 +132,13 @@ def http_server(root: Path) -> Iterator[tuple[str, Behaviour]]:
         thread.join(10)
 
 
+def main() -> None:
+    """`python -m tests.git_servers FOLDER`: prints the URL and serves until its input ends."""
+    with http_server(Path(sys.argv[1])) as (url, _):
+        print(url, flush=True)
+        sys.stdin.read()
+
+
 def fake_ssh(folder: Path) -> tuple[str, Path]:
     """(a command for `ssh_command`, the file it notes its arguments in): runs what ssh would have run over there."""
     script, notes = folder / "ssh", folder / "ssh.notes"
@@ -143,3 +152,7 @@ HOME=/nonexistent exec sh -c "$last"
     )
     script.chmod(0o755)
     return str(script), notes
+
+
+if __name__ == "__main__":
+    main()

@@ -199,3 +199,76 @@ async def test_a_file_over_the_limit_is_refused_by_name_and_not_transferred_wher
         await source.fetch(SourceSpec(f"{url}/shop.git"), sha)
     packs = sum(pack.stat().st_size for pack in (tmp_path / "home").rglob("*.pack"))
     assert (packs < 100_000) == filters
+
+
+def with_submodule(repository: Repository, files: dict[str, str], path: str, url: str, sha: str) -> str:
+    flat = {name: f"100644 blob {repository.blob(data.encode())}" for name, data in files.items()}
+    modules = f'[submodule "lib"]\n\tpath = {path}\n\turl = {url}\n'.encode()
+    flat[".gitmodules"] = f"100644 blob {repository.blob(modules)}"
+    flat[path] = f"160000 commit {sha}"
+    return repository.commit_tree(repository.nested(flat))
+
+
+async def test_submodules_are_fetched_where_the_source_says_so(
+    repository: Repository, server: tuple[str, Behaviour], source: GitSource, tmp_path: Path
+) -> None:
+    base, behaviour = server
+    behaviour.password = "secret"
+    base = base.replace("//", "//ada:secret@")
+    deep = Repository(tmp_path / "srv" / "deep.git")
+    lib = Repository(tmp_path / "srv" / "lib.git")
+    inner = with_submodule(lib, {"lib.py": "1"}, "deep", f"{base}/deep.git", deep.commit({"deep.py": "2"}))
+    sha = with_submodule(repository, {"app.py": "3"}, "vendor/lib", "../lib.git", inner)
+    spec = SourceSpec(f"{base}/shop.git", submodules=True)
+    tree = tmp_path / "tree"
+    await source.fetch(spec, sha)
+    await source.check_out(spec, sha, tree)
+    assert (tree / "vendor/lib/lib.py").read_text() + (tree / "vendor/lib/deep/deep.py").read_text() == "12"
+    (tree / "vendor/lib/lib.py").write_text("changed")
+    assert await source.changed_files(tree) == ["vendor/lib/lib.py"]
+    await source.restore_files(spec, sha, tree, ["vendor/lib/lib.py"])
+    assert await source.changed_files(tree) == []
+
+
+async def test_submodules_stay_empty_by_default(
+    repository: Repository, source: GitSource, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pullet")
+    sha = with_submodule(repository, {"app.py": "3"}, "lib", "https://example.org/x.git", "1" * 40)
+    spec = SourceSpec(str(repository.path))
+    await source.fetch(spec, sha)
+    assert {entry.path: entry.kind for entry in await source.tree(spec, sha).entries()}["lib"] == "submodule"
+    await source.check_out(spec, sha, tmp_path / "tree")
+    assert list((tmp_path / "tree/lib").iterdir()) == []
+    assert "'lib'" in caplog.text
+    assert await source.changed_files(tmp_path / "tree") == []
+
+
+@pytest.mark.parametrize("url", ["/etc", "../other.git", "file:///etc", "ext::sh -c x", "-oProxyCommand=x"])
+async def test_a_submodule_may_not_name_what_is_on_this_box(
+    repository: Repository, source: GitSource, tmp_path: Path, url: str
+) -> None:
+    Repository(tmp_path / "srv" / "other.git")
+    sha = with_submodule(repository, {"app.py": "3"}, "lib", url, "1" * 40)
+    spec = SourceSpec(str(repository.path), submodules=True)
+    with pytest.raises(SourceRefused) as caught:
+        await source.fetch(spec, sha)
+        await source.check_out(spec, sha, tmp_path / "tree")
+    assert caught.value.hint
+    assert not (tmp_path / "tree").exists()
+
+
+async def test_a_link_may_not_escape_by_way_of_a_submodule(
+    repository: Repository, server: tuple[str, Behaviour], source: GitSource, tmp_path: Path
+) -> None:
+    lib = Repository(tmp_path / "srv" / "lib.git")
+    inner = lib.commit({"a": "1"}, links={"here": "."})
+    modules = f'[submodule "lib"]\n\tpath = lib\n\turl = {server[0]}/lib.git\n'.encode()
+    flat = {
+        ".gitmodules": f"100644 blob {repository.blob(modules)}",
+        "lib": f"160000 commit {inner}",
+        "out": f"120000 blob {repository.blob(b'lib/here/../../x')}",
+    }
+    sha = repository.commit_tree(repository.nested(flat))
+    with pytest.raises(SourceRefused, match="'out' leads out"):
+        await source.check_out(SourceSpec(str(repository.path), submodules=True), sha, tmp_path / "tree")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullet.domain.errors import CommandFailed, SourceRefused
@@ -22,17 +23,42 @@ _LFS_MARK = b"version https://git-lfs.github.com/spec/v1\n"
 _LFS_SIZES = range(len(_LFS_MARK), 1024)  # a pointer file is shorter, says its specification
 
 
-async def judge_links(git: Git, mirror: Path, listing: Listing) -> None:
+@dataclass(frozen=True)
+class Part:
+    """One repository's share of a check-out: the source itself, or a submodule below `folder`."""
+
+    folder: str
+    mirror: Path
+    listing: Listing
+
+    def place(self, path: str) -> str:
+        return f"{self.folder}/{path}" if self.folder else path
+
+
+def merge(parts: Sequence[Part]) -> Listing:
+    """All files under the names that they get; the commit is the first part's."""
+    expanded = {part.folder for part in parts}
+    entries = [replace(entry, path=part.place(entry.path)) for part in parts for entry in part.listing.entries]
+    return Listing(parts[0].listing.sha, tuple(entry for entry in entries if entry.path not in expanded))
+
+
+async def judge_links(git: Git, parts: Sequence[Part]) -> None:
     """Raise SourceRefused for a link that leads out of the tree, or round in circles."""
-    links = listing.of_kind("link")
-    for link in links:
-        if link.size > _LINK_LIMIT:
-            raise _refuse_link(link.path, "", "is too long")
-    contents = await read_blobs(git, mirror, links)
-    targets = {path: content.decode("utf-8", "surrogateescape") for path, content in contents.items()}
+    targets: dict[str, str] = {}
+    for part in parts:
+        targets |= await _targets(git, part)
     for path, target in targets.items():
         if reason := refuse_reason(path, targets):
             raise _refuse_link(path, target, reason)
+
+
+async def _targets(git: Git, part: Part) -> dict[str, str]:
+    links = part.listing.of_kind("link")
+    for link in links:
+        if link.size > _LINK_LIMIT:
+            raise _refuse_link(part.place(link.path), "", "is too long")
+    contents = await read_blobs(git, part.mirror, links)
+    return {part.place(path): target.decode("utf-8", "surrogateescape") for path, target in contents.items()}
 
 
 def _refuse_link(path: str, target: str, reason: str) -> SourceRefused:
@@ -48,27 +74,36 @@ def is_complete(destination: Path, sha: str) -> bool:
     return found is not None and found.sha == sha and destination.is_dir()
 
 
-async def write_tree(git: Git, mirror: Path, sha: str, folder: Path) -> None:
-    """Write all files into a new folder. Raises CommandFailed where the mirror is damaged."""
-    index = folder.with_name(f"{folder.name}.index")
+async def write_parts(git: Git, parts: Sequence[Part], folder: Path) -> None:
+    """Write everything into a new folder. Raises CommandFailed where a mirror is damaged."""
     await asyncio.to_thread(_make_empty, folder)
-    environment = {"GIT_INDEX_FILE": str(index)}
+    for part in parts:
+        await _write_part(git, part, folder)
+
+
+async def _write_part(git: Git, part: Part, folder: Path) -> None:
+    index = _index(folder)
+    arguments = (f"--work-tree={folder / part.folder}", "read-tree", "-m", "-u", part.listing.sha)
     try:
-        await git.local(mirror, f"--work-tree={folder}", "read-tree", "-m", "-u", sha, environment=environment)
+        await git.local(part.mirror, *arguments, environment={"GIT_INDEX_FILE": str(index)})
     except CommandFailed as err:
         if "File name too long" in err.output:
-            raise SourceRefused(
-                f"The commit {sha[:12]} has a name that is too long for this file system", context=err.output
-            ) from err
+            what = f"The commit {part.listing.sha[:12]} has a name that is too long for this file system"
+            raise SourceRefused(what, context=err.output, hint="Shorten the name.") from err
         raise
     finally:
         index.unlink(missing_ok=True)
 
 
+def _index(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.index")
+
+
 def _make_empty(folder: Path) -> None:
     remove_tree(folder)
-    for suffix in (".index", ".index.lock"):
-        folder.with_name(folder.name + suffix).unlink(missing_ok=True)
+    index = _index(folder)
+    for leftover in (index, index.with_name(f"{index.name}.lock")):
+        leftover.unlink(missing_ok=True)
     with disk_full_at(folder):
         folder.mkdir(parents=True)
 
@@ -104,18 +139,18 @@ def refuse_lfs(folder: Path, listing: Listing) -> None:
 def note_submodules(listing: Listing) -> None:
     paths = ", ".join(ascii(entry.path) for entry in listing.of_kind("submodule"))
     if paths:
-        _log.info("submodules stay empty folders (submodules = false): %s", paths)
+        _log.info("submodules stay empty folders, as submodules = false: %s", paths)
 
 
-async def write_some(git: Git, mirror: Path, sha: str, folder: Path, paths: Sequence[str]) -> None:
+async def write_some(git: Git, part: Part, folder: Path, paths: Sequence[str]) -> None:
     """Write only these files into a new folder."""
     await asyncio.to_thread(_make_empty, folder)
-    index = folder.with_name(f"{folder.name}.index")
+    index = _index(folder)
     asked = b"\0".join(os.fsencode(path) for path in paths)
     try:
         await git.local(
-            mirror, f"--work-tree={folder}", "checkout", "--quiet", "--force",
-            "--pathspec-from-file=-", "--pathspec-file-nul", sha,
+            part.mirror, f"--work-tree={folder}", "checkout", "--quiet", "--force",
+            "--pathspec-from-file=-", "--pathspec-file-nul", part.listing.sha,
             stdin=asked, environment={"GIT_INDEX_FILE": str(index)},
         )  # fmt: skip
     finally:

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pullet.domain.errors import CommandFailed, SourceError
+from pullet.domain.errors import CommandFailed, SourceError, SourceRefused
 from pullet.domain.fleet import SourceSpec
 from pullet.domain.home import Home
 from pullet.domain.refs import Refs
-from pullet.drivers.git import checkout, pathpoll
+from pullet.drivers.git import checkout, pathpoll, submodules
 from pullet.drivers.git import manifest as manifests
 from pullet.drivers.git.advertised import is_sha
 from pullet.drivers.git.failures import failure_of
@@ -23,7 +23,7 @@ from pullet.drivers.git.limits import GitLimits
 from pullet.drivers.git.locations import HttpLocation, Location, PathLocation, SshLocation, locate
 from pullet.drivers.git.mirror import Mirror
 from pullet.drivers.git.program import Git
-from pullet.drivers.git.tree import FileTooBig, GitTree, Listing, list_tree
+from pullet.drivers.git.tree import FileLeftOut, GitTree, Listing, judge, list_tree
 from pullet.drivers.process import ProcessRunner
 from pullet.planner.tracking import choose_default_branch
 
@@ -101,19 +101,12 @@ class GitSource:
         _must_be_sha(sha)
         if await asyncio.to_thread(checkout.is_complete, destination, sha):
             return
-        mirror = self._remote(source).mirror.folder
-
-        async def write() -> Listing:
-            listing = await self._listing(source, sha)
-            await checkout.judge_links(self._git, mirror, listing)
-            await checkout.write_tree(self._git, mirror, sha, checkout.partial(destination))
-            return listing
-
+        partial = checkout.partial(destination)
         try:
-            listing = await self._repaired(source, sha, write)
+            listing = await self._repaired(source, sha, lambda: self._write_all(source, sha, partial))
             await asyncio.to_thread(checkout.move_into_place, listing, destination)
         finally:
-            await asyncio.to_thread(remove_tree, checkout.partial(destination))
+            await asyncio.to_thread(remove_tree, partial)
 
     async def record(self, destination: Path) -> None:
         await asyncio.to_thread(_record, destination)
@@ -131,8 +124,7 @@ class GitSource:
         if not files:
             return
         folder = destination.with_name(f".{destination.name}.restore")
-        mirror = self._remote(source).mirror.folder
-        await self._repaired(source, sha, lambda: checkout.write_some(self._git, mirror, sha, folder, list(files)))
+        await self._repaired(source, sha, lambda: self._write_some(source, sha, folder, list(files)))
         await asyncio.to_thread(checkout.put_back, destination, folder, files)
 
     async def forget(self, source: SourceSpec) -> None:
@@ -146,6 +138,50 @@ class GitSource:
         """Close kept connections."""
         for remote in self._remotes.values():
             remote.close()
+
+    async def _write_all(self, source: SourceSpec, sha: str, folder: Path) -> Listing:
+        parts = await self._parts(source, sha)
+        whole = checkout.merge(parts)
+        judge(sha, whole.entries, self._limits)
+        await checkout.judge_links(self._git, parts)
+        await checkout.write_parts(self._git, parts, folder)
+        return whole
+
+    async def _write_some(self, source: SourceSpec, sha: str, folder: Path, paths: Sequence[str]) -> None:
+        if source.submodules:  # the files may be in any of several repositories
+            await self._write_all(source, sha, folder)
+            return
+        await checkout.write_some(self._git, (await self._parts(source, sha))[0], folder, paths)
+
+    async def _parts(self, source: SourceSpec, sha: str) -> list[checkout.Part]:
+        """The commit and, where the source wants them, its submodules, each before those inside it."""
+        parts: list[checkout.Part] = []
+        waiting = [(source, sha, "")]
+        while waiting:
+            one, commit, folder = waiting.pop(0)
+            if parts:
+                await self.fetch(one, commit)
+            part = checkout.Part(folder, self._remote(one).mirror.folder, await self._listing(one, commit))
+            parts.append(part)
+            waiting += await self._submodules(one, part)
+            if len(parts) + len(waiting) > submodules.COUNT:
+                raise SourceRefused(
+                    f"The commit {sha[:12]} has more than {submodules.COUNT - 1} submodules",
+                    hint="Set submodules = false in the fleet file, or use fewer.",
+                )
+        return parts
+
+    async def _submodules(self, source: SourceSpec, part: checkout.Part) -> list[tuple[SourceSpec, str, str]]:
+        """(source, commit, folder) of each submodule directly inside the part."""
+        wanted = part.listing.of_kind("submodule") if source.submodules else []
+        if not wanted:
+            return []
+        parent = self._remote(source).mirror
+        urls = await submodules.read_urls(self._git, parent.folder, part.listing.sha)
+        addresses = {entry: submodules.address(entry, urls, parent.location) for entry in wanted}
+        return [
+            (SourceSpec(url, submodules=True), entry.oid, part.place(entry.path)) for entry, url in addresses.items()
+        ]
 
     def _remote(self, source: SourceSpec) -> _Remote:
         if source.url not in self._remotes:
@@ -202,7 +238,7 @@ class GitSource:
 
     async def _bring(self, remote: _Remote, source: SourceSpec, sha: str) -> None:
         """Transfer and judge; a mirror that a crash left damaged is repaired, by force if need be."""
-        failure: CommandFailed | FileTooBig | None = None
+        failure: CommandFailed | FileLeftOut | None = None
         for repair in (None, remote.mirror.clear_locks, remote.mirror.remove):
             try:
                 if repair is not None:
@@ -212,10 +248,10 @@ class GitSource:
                     await remote.mirror.tidy()
                 await self._listing(source, sha)
                 return
-            except (CommandFailed, FileTooBig) as err:
+            except (CommandFailed, FileLeftOut) as err:
                 failure = err
         assert failure is not None
-        raise failure if isinstance(failure, FileTooBig) else failure_of(failure, remote.location) from failure
+        raise failure if isinstance(failure, FileLeftOut) else failure_of(failure, remote.location) from failure
 
     async def _repaired(self, source: SourceSpec, sha: str, action: Callable[[], Awaitable[T]]) -> T:
         """Run a command on the mirror; where the mirror turns out damaged, fetch it anew and run it once more."""

@@ -58,7 +58,7 @@ async def list_tree(git: Git, mirror: Path, sha: str, limits: GitLimits) -> List
     if done.truncated:
         raise _too_many(sha, limits)
     entries = await asyncio.to_thread(_parse, done.stdout)
-    _judge(sha, entries, limits)
+    judge(sha, entries, limits)
     return Listing(sha, entries)
 
 
@@ -73,7 +73,8 @@ def _entry(record: bytes) -> Entry:
     return Entry(mode, oid, bytes_, path.decode("utf-8", "surrogateescape"))
 
 
-def _judge(sha: str, entries: Sequence[Entry], limits: GitLimits) -> None:
+def judge(sha: str, entries: Sequence[Entry], limits: GitLimits) -> None:
+    """Raise SourceRefused for what is over a limit, or has a name that git keeps for itself."""
     if len(entries) > limits.files:
         raise _too_many(sha, limits)
     for entry in entries:
@@ -101,13 +102,15 @@ async def _left_out(git: Git, mirror: Path, sha: str, oid: str, limits: GitLimit
     return _too_big(oid, -1, limits)
 
 
-class FileTooBig(SourceRefused):
-    """Its own type, as a damaged mirror can look like this: the caller tries once more with a new one."""
+class FileLeftOut(SourceRefused):
+    """Its own type, as an object that a damaged mirror lost looks like this too: the caller tries a new mirror once."""
 
 
-def _too_big(path: str, size: int, limits: GitLimits) -> FileTooBig:
-    has = f" has {readable(size)};" if size >= 0 else " is bigger than allowed:"
-    return FileTooBig(f"The file {path!a}{has} the limit is {readable(limits.blob_bytes)}", hint=_TOO_BIG_HINT)
+def _too_big(path: str, size: int, limits: GitLimits) -> SourceRefused:
+    limit = f"the limit is {readable(limits.blob_bytes)}"
+    if size < 0:
+        return FileLeftOut(f"The file {path!a} is bigger than allowed: {limit}", hint=_TOO_BIG_HINT)
+    return SourceRefused(f"The file {path!a} has {readable(size)}; {limit}", hint=_TOO_BIG_HINT)
 
 
 def _too_many(sha: str, limits: GitLimits) -> SourceRefused:
