@@ -23,6 +23,7 @@ from fastapi import FastAPI
 
 from pullet.api.application import create_api
 from pullet.api.hooks import create_hooks
+from pullet.config.settings_file import SettingsFile, change_settings, read_settings
 from pullet.domain.errors import AlreadyRunning, RuntimeFailed
 from pullet.domain.home import Home
 from pullet.drivers.build.builder import UvBuilder
@@ -30,18 +31,18 @@ from pullet.drivers.fleet import LocalFleet, RemoteFleet
 from pullet.drivers.git import GitSource
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.router.caddy import CaddyRouter
+from pullet.drivers.router.configuration import Tls
 from pullet.drivers.runtime import cgroups
 from pullet.drivers.runtime.prober import HttpProber
 from pullet.drivers.runtime.runtime import ShimRuntime
 from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
 from pullet.operations.control import Control, Settings
+from pullet.ports import Fleet
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.target import TargetLoop
 from pullet.store.sqlite import SqliteStore
 
-DEFAULT_PORT = 8080
-DEFAULT_TARGET = "box"
 _STOP_DRAIN = 10.0  # seconds that `pullet stop` gives a process to finish
 
 
@@ -51,11 +52,11 @@ class Options:
 
     home: Path
     port: int | None = None
-    """Of the router."""
+    """Of the router. What is None here is as last time."""
     target: str | None = None
     """The directory of the fleet repository that is this box."""
     fleet: str | None = None
-    """URL of a remote fleet repository; None: the local one."""
+    """URL of a remote fleet repository; None: as last time, at first the local one."""
 
 
 class SystemClock:
@@ -71,11 +72,22 @@ def serve(options: Options) -> None:
     home = Home(options.home)
     with _exclusive(home):
         _make_folders(home)
-        asyncio.run(_serve(home, options))
+        asyncio.run(_serve(home, _settle(home, options)))
 
 
-async def _serve(home: Home, options: Options) -> None:
-    control = await _compose(home, options)
+def _settle(home: Home, options: Options) -> SettingsFile:
+    """What holds for this run; what was chosen now is kept for the next."""
+    before = home.settings.read_text() if home.settings.exists() else ""
+    text = change_settings(before, str(home.settings), port=options.port, target=options.target, fleet=options.fleet)
+    if text != before:
+        temporary = home.settings.with_suffix(".new")
+        temporary.write_text(text)
+        temporary.replace(home.settings)
+    return read_settings(text, str(home.settings))
+
+
+async def _serve(home: Home, chosen: SettingsFile) -> None:
+    control = await _compose(home, chosen)
     end, everything = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
@@ -103,13 +115,14 @@ async def _serve(home: Home, options: Options) -> None:
     control.neighbours.store.close()
 
 
-async def _compose(home: Home, options: Options) -> Control:
+async def _compose(home: Home, chosen: SettingsFile) -> Control:
     clock, runner, groups = SystemClock(), ProcessRunner(), cgroups.detect()
     sandbox = await detect_sandbox(home, runner)
     supervisor = ShimSupervisor(runner, groups)
-    port, target = options.port or DEFAULT_PORT, options.target or DEFAULT_TARGET
     source = GitSource(home, runner)
-    fleet = RemoteFleet(options.fleet, target, source) if options.fleet else LocalFleet(home, target, runner)
+    fleet: Fleet = LocalFleet(home, chosen.target, runner)
+    if chosen.fleet:
+        fleet = RemoteFleet(chosen.fleet, chosen.target, source)
     neighbours = Neighbours(
         home=home,
         clock=clock,
@@ -118,12 +131,18 @@ async def _compose(home: Home, options: Options) -> Control:
         fleet=fleet,
         builder=UvBuilder(home, runner, sandbox),
         runtime=ShimRuntime(home, runner, supervisor, sandbox, groups),
-        router=CaddyRouter(home, supervisor, port),
+        router=CaddyRouter(home, supervisor, chosen.port, tls=_tls(chosen)),
         prober=HttpProber(),
         jitter=random.random,
     )
-    settings = Settings(target, port, options.fleet or str(home.fleet))
+    settings = Settings(chosen.target, chosen.port, chosen.fleet or str(home.fleet))
     return Control(neighbours, TargetLoop(neighbours), settings)
+
+
+def _tls(chosen: SettingsFile) -> Tls | None:
+    if chosen.tls is None:
+        return None
+    return Tls(chosen.tls.port, chosen.tls.email, chosen.tls.directory, chosen.tls.internal)
 
 
 async def _end_everything(neighbours: Neighbours) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from pullet.domain.errors import NotFound, PulletError
 from pullet.domain.fleet import EnvironmentSpec, FleetState, SourceSpec, Track, TrackKind
 from pullet.domain.identity import EnvironmentKey
+from pullet.reconcile.adoption import adopt
 from pullet.reconcile.environment import Assignment, EnvironmentLoop
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.sources import SourceLoop
@@ -36,6 +37,7 @@ class TargetLoop:
     async def run(self) -> None:
         """Until cancelled. Ending it stops the loops and nothing that serves."""
         await self._world.router.ensure()
+        await adopt(self._world)
         self._world.store.deployments.interrupt_running()
         async with asyncio.TaskGroup() as self._tasks:
             while True:

@@ -72,7 +72,9 @@ class CaddyRouter:
         self._logs = home.router / "logs"
         self._state = home.router / "state"
         self._processes = home.router / "process"
-        self._settings = Settings(port=port, tls=tls, access_log=str(self._logs / "access.log"))
+        self._settings = Settings(
+            port=port, tls=tls, access_log=str(self._logs / "access.log"), hooks=str(home.hooks_socket)
+        )
         self._files = RouteFiles(self._hosts, home.root)
         self._access = AccessCounts(self._logs / "access.log", self._files.is_routed)
         self._writing = asyncio.Lock()

@@ -67,6 +67,8 @@ class Settings:
     access_log: str = "access.log"
     """Absolute path."""
     log_megabytes: int = 16
+    hooks: str = ""
+    """Unix socket that gets POSTs to /hooks/… of names that are nobody's: the box's own; empty: none."""
     caddy: str = ""
     """Version of the program: another one is another router, although the document is the same."""
 
@@ -146,6 +148,7 @@ def _routes(settings: Settings) -> list[Json]:
     lookups = [_static(), *(_instances(n, settings) for n in range(1, MOST_INSTANCES + 1)), *_page_routes()]
     return [
         _route([_is_name(_HOST)], {"handler": "subroute", "routes": lookups}, terminal=False),
+        *_hooks(settings),
         _route([], {"handler": "error", "status_code": 404}),
     ]
 
@@ -190,6 +193,14 @@ def _instances(count: int, settings: Settings) -> Json:
         "transport": {"protocol": "http", "versions": ["1.1"], "keep_alive": {"enabled": False}},
     }
     return _route([_has(f"n{count}")], proxy, terminal=True)
+
+
+def _hooks(settings: Settings) -> list[Json]:
+    if not settings.hooks:
+        return []
+    proxy = {"handler": "reverse_proxy", "upstreams": [{"dial": f"unix/{settings.hooks}"}]}
+    body = {"handler": "request_body", "max_size": 1 << 20}
+    return [_route([{"path": ["/hooks/*"], "method": ["POST"]}], body, proxy, terminal=True)]
 
 
 def _page_routes() -> list[Json]:

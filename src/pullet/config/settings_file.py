@@ -1,0 +1,47 @@
+"""`settings.toml` in the home: what was chosen for this box, kept so that the next start needs no options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import tomlkit
+from pydantic import Field
+
+from pullet.config.reading import check, parse_toml
+from pullet.config.values import Label, Table, Text
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class TlsTable(Table):
+    """Certificates by ACME for every routed name outside *.localhost."""
+
+    port: Port = Field(443, description="HTTPS port; visitors of the plain port are led here.")
+    email: Text = Field("", description="Told to the certificate authority, for notices of expiry.")
+    directory: Text = Field("", description="ACME directory of another authority than Caddy's default.")
+    internal: bool = Field(False, description="Sign with an authority of the box's own: for closed networks.")
+
+
+class SettingsFile(Table):
+    """Everything is optional."""
+
+    port: Port = Field(8080, description="The router's plain HTTP port.")
+    target: Label = Field("box", description="Which directory of the fleet repository is this box.")
+    fleet: Text | None = Field(None, description="URL of a remote fleet repository. Default: a local one in the home.")
+    tls: TlsTable | None = Field(None, description="Turns HTTPS on.")
+
+
+def read_settings(text: str, path: str) -> SettingsFile:
+    """Raises ConfigError that names line and key."""
+    return check(parse_toml(text, path), SettingsFile, path, text)
+
+
+def change_settings(text: str, path: str, **chosen: object) -> str:
+    """The text with the given top-level settings (None: left as it is), comments kept. Raises ConfigError."""
+    document = tomlkit.parse(text)
+    for name, value in chosen.items():
+        if value is not None:
+            document[name] = value
+    changed = tomlkit.dumps(document)
+    read_settings(changed, path)
+    return changed
