@@ -48,12 +48,14 @@ class DeploymentScribe:
     @contextmanager
     def step(self, deployment: Deployment | None, step: Step) -> Iterator[LogSink]:
         """Record the step around its effect. Without a deployment (drift is healed) only its log is kept."""
+        if not isinstance(step, _RECORDED):
+            yield _unheard
+            return
         name = type(step).__name__.lower()
-        release = getattr(step, "release", 0)
         log_name = f"{deployment.number if deployment else 'drift'}-{name}.log"
-        path = self._world.home.release(ReleaseId(self._environment, release)) / "logs" / log_name
+        path = self._world.home.release(ReleaseId(self._environment, step.release)) / "logs" / log_name
         with StepLog(path) as log:
-            if deployment is None or not isinstance(step, _RECORDED):
+            if deployment is None:
                 yield log
                 return
             store = self._world.store.deployments
@@ -94,6 +96,10 @@ class DeploymentScribe:
             "automatic-rollback", f"Release {release} is rolled back: {reason}.", environment=self._environment
         )
         self._changed()
+
+
+def _unheard(line: str, /) -> None:
+    """Routes and pages write no log."""
 
 
 def trigger_of(desired: Desired, observed: Observed, goal: Release, before: Deployment | None) -> Trigger:

@@ -49,7 +49,6 @@ from pullet.reconcile.watching import Watch
 
 INTERVAL = 10.0  # seconds between looks at an environment that nothing woke: drift is found within this time
 _WATCH_INTERVAL = 1.0  # while a new release has to prove itself
-_SETTLE = 0.5  # seconds from a switch until the former release is told to stop: the router has let go of it by then
 _DROPPABLE = (Resolve, Build, Check, Start, Probe)  # release commands and switches are carried through
 
 
@@ -83,7 +82,8 @@ class EnvironmentLoop:
         self._watch = Watch(self.key, neighbours)
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
-        self._stopping: dict[int, asyncio.Task[None]] = {}
+        self._stopping: set[int] = set()
+        self._aside: asyncio.TaskGroup
         self._failures = 0
         self._trouble: tuple[str, str] | None = None
         self._tracking_error = ""
@@ -131,17 +131,17 @@ class EnvironmentLoop:
     async def run(self) -> None:
         """Until the environment is removed. A PulletError becomes a condition and a backoff; a bug ends the daemon."""
         try:
-            while not self.removed:
-                self._wake.clear()
-                asked = self._asked
-                pause = await self._look()
-                self._answered = asked
-                self._changes.notify()
-                if not self.removed:
-                    await wait_for_wake(self._wake, pause)
+            async with asyncio.TaskGroup() as self._aside:
+                while not self.removed:
+                    self._wake.clear()
+                    asked = self._asked
+                    pause = await self._look()
+                    self._answered = asked
+                    self._changes.notify()
+                    if not self.removed:
+                        await wait_for_wake(self._wake, pause)
         finally:
             self._source.followers.discard(self.wake)
-            await self._abandon_stopping()
 
     async def _look(self) -> float:
         """One pass; returns seconds until the next."""
@@ -323,26 +323,23 @@ class EnvironmentLoop:
 
         async def stop() -> None:
             try:
-                await asyncio.sleep(_SETTLE)
+                await asyncio.sleep(self._world.settle)
                 await steps.stop(instances)
             except PulletError as err:
                 self._world.store.events.append("trouble", err.message, environment=self.key)
             finally:
-                self._stopping.pop(number, None)
+                self._stopping.discard(number)
                 self._wake.set()
 
-        self._stopping[number] = asyncio.create_task(stop(), name=f"stop:{self.key}/{number}")
-
-    async def _abandon_stopping(self) -> None:
-        """The daemon ends: the next one sees what is left over and goes on."""
-        for task in tuple(self._stopping.values()):
-            await _cancel(task)
+        self._stopping.add(number)
+        self._aside.create_task(stop(), name=f"stop:{self.key}/{number}")
 
     async def _settle(self, desired: Desired, observed: Observed, plan: Plan) -> None:
         """Nothing is left to do: tidy up, and be ready for the next commit."""
         if desired.mode is Mode.ABSENT:
             self.removed = not self._stopping
             return
+        self._catch_up(observed)
         steps = Steps(self._world, self._assignment.spec, self._assignment.source)
         for number in releases_to_discard(observed, plan.goal):
             await steps.discard(number)
@@ -352,6 +349,17 @@ class EnvironmentLoop:
             await self._world.runtime.discard_spares(self.key)
         if not observed.serving:
             await steps.show_page(desired.hosts, self._page())
+
+    def _catch_up(self, observed: Observed) -> None:
+        """The routes are the truth: a daemon that died right after a switch left the record of it to the next."""
+        if len(observed.serving) != 1:
+            return
+        [live] = observed.serving
+        if self._world.store.releases.live(self.key) != live:
+            self._world.store.releases.set_live(self.key, live)
+        latest = self._latest()
+        if latest is not None and latest.release == live and latest.outcome in (Outcome.RUNNING, Outcome.INTERRUPTED):
+            self._scribe.succeed(latest)
 
     def _page(self) -> Page:
         ready = self.conditions[0] if self.conditions else None

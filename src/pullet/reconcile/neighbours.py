@@ -21,5 +21,7 @@ class Neighbours:
     router: Router
     prober: Prober
     gates: tuple[Gate, ...] = ()
+    settle: float = 0.5
+    """Seconds from a switch until the former release is told to stop: the router has let go of it by then."""
     jitter: Callable[[], float] = lambda: 0.5
     """Uniform in [0, 1): the daemon passes random.random, tests a constant."""

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from pullet.domain.app import AppSpec
 from pullet.domain.codec import dumps
-from pullet.domain.errors import ConfigError, GateFailed, ReleaseCommandFailed
+from pullet.domain.errors import GateFailed, ReleaseCommandFailed
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
 from pullet.domain.identity import InstanceId, ReleaseId
 from pullet.domain.plan import Build, Check, Discard, Prepare, Resolve, Start, Switch, Unroute
 from pullet.domain.release import Release, Stage
 from pullet.domain.runtime import Instance, RunRequest, StartRequest, Workplace
+from pullet.planner.admission import refusal
 from pullet.ports import LogSink, Page, RouteTarget
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.probing import Probe
@@ -65,7 +66,9 @@ class Steps:
         await self._world.source.fetch(self._source, sha)
         spec = await understand_app(self._world.source.tree(self._source, sha), release.id.environment.app)
         spec = apply_overrides(spec, self._environment)
-        _refuse_what_is_missing(spec, self._environment)
+        runnable = frozenset(gate.name for gate in self._world.gates)
+        if refused := refusal(spec, self._environment, self._source, runnable):
+            raise refused
         for decision in spec.decisions:
             log(f"{decision.subject} = {decision.value}  ({', '.join(str(e.place) for e in decision.evidence)})")
         await self._world.source.check_out(self._source, sha, self._world.home.tree(release.id))
@@ -215,13 +218,3 @@ class Steps:
         temporary = path.with_suffix(".new")
         temporary.write_text(dumps(release))
         temporary.replace(path)
-
-
-def _refuse_what_is_missing(spec: AppSpec, environment: EnvironmentSpec) -> None:
-    given = {name for name, _ in (*spec.variables, *environment.variables)}
-    missing = [name for name in (*spec.secrets_required, *spec.secrets_generated) if name not in given]
-    if missing:
-        raise ConfigError(
-            f"{environment.key} needs {', '.join(missing)}, and nothing sets it",
-            hint=f"Set it in the fleet file under [environments.{environment.key.name}] variables.",
-        )

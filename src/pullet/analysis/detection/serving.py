@@ -64,7 +64,8 @@ def _serve(target: str, interface: str, factory: bool, requirements: frozenset[s
 def _command(server: str, target: str, interface: str, factory: bool) -> str:
     match server:
         case "gunicorn":
-            return f'gunicorn "{target}()"' if factory else f"gunicorn {target}"
+            # One process with threads: a slow request does not hold the others up, and memory stays small.
+            return f'gunicorn --threads 4 "{target}()"' if factory else f"gunicorn --threads 4 {target}"
         case "granian":
             return f"granian --interface {interface}{' --factory' if factory else ''} {target}"
         case "waitress":

@@ -1,0 +1,381 @@
+"""The loops in a world of fakes: the whole target runs, and a kill after any effect changes nothing about the end."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pullet.config import fleet_edit
+from pullet.domain.conditions import ConditionType
+from pullet.domain.errors import BuildFailed, ProbeFailed, Retry
+from pullet.domain.fleet import Hold
+from pullet.domain.home import Home
+from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
+from pullet.domain.release import Outcome, Trigger, Verdict
+from pullet.domain.runtime import Phase
+from pullet.ports import RunResult
+from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.target import TargetLoop
+from pullet.store.sqlite import SqliteStore
+from tests.fakes.builder import FakeBuilder
+from tests.fakes.clock import FakeClock
+from tests.fakes.fleet import FakeFleet
+from tests.fakes.router import FakeRouter
+from tests.fakes.runtime import FakeProber, FakeRuntime
+from tests.fakes.source import FakeSource
+from tests.polling import until
+
+URL = "https://git.example.org/shop.git"
+SHOP = EnvironmentKey("shop", "production")
+HOST = "shop.localhost"
+
+
+def app(text: str = "one", release: str = "") -> dict[str, bytes | str]:
+    procfile = "web: serve\n" + (f"release: {release}\n" if release else "")
+    return {"Procfile": procfile, "requirements.txt": "flask\n", "app.py": f"TEXT = {text!r}\n"}
+
+
+@dataclass
+class World:
+    """Everything outside the daemon: it stays while daemons come and go."""
+
+    home: Home
+    clock: FakeClock = field(default_factory=FakeClock)
+    source: FakeSource = field(default_factory=FakeSource)
+    fleet: FakeFleet = field(default_factory=FakeFleet)
+    runtime: FakeRuntime = field(default_factory=FakeRuntime)
+    router: FakeRouter = field(default_factory=FakeRouter)
+    prober: FakeProber = field(default_factory=FakeProber)
+    mortality: Mortality | None = None
+
+    def __post_init__(self) -> None:
+        self.store = SqliteStore(None, self.clock)
+        self.builder = FakeBuilder(self.home)
+        self.repository = self.source.repository(URL)
+
+    def neighbours(self) -> Neighbours:
+        mortal: Callable[[Any], Any] = self.mortality.wrap if self.mortality else lambda each: each
+        return Neighbours(
+            home=self.home,
+            clock=self.clock,
+            store=self.store,
+            source=mortal(self.source),
+            fleet=self.fleet,
+            builder=mortal(self.builder),
+            runtime=mortal(self.runtime),
+            router=mortal(self.router),
+            prober=self.prober,
+            settle=0.0,
+        )
+
+    @asynccontextmanager
+    async def daemon(self) -> AsyncIterator[TargetLoop]:
+        target = TargetLoop(self.neighbours())
+        task = asyncio.create_task(target.run())
+        try:
+            yield target
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def fleet_text(self) -> str:
+        return self.fleet.commits[-1].text or ""
+
+    @property
+    def live_text(self) -> str:
+        """What a visitor sees: the text of the revision that the host leads to, or the page's title."""
+        target = self.router.targets.get(HOST)
+        if target is None:
+            return "nothing"
+        if target.release is None:
+            return self.router.pages[HOST].title
+        return (self.home.tree(target.release) / "app.py").read_text()
+
+    @property
+    def alive(self) -> set[int]:
+        return {instance.release.number for instance in self.runtime.instances}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with tempfile.TemporaryDirectory() as folder:
+        made = World(Home(Path(folder)))
+        made.fleet.edit_by_hand("shop", fleet_edit.new_app_file("shop", URL, "main"))
+        yield made
+        made.store.close()
+
+
+def serves(world: World, text: str) -> Callable[[], bool]:
+    return lambda: text in world.live_text
+
+
+async def push(world: World, target: TargetLoop, text: str, **more: str) -> str:
+    sha = world.repository.commit(app(text, **more))
+    target.wake_sources()
+    return sha
+
+
+def hold(world: World, revision: str, skip: str, release: int) -> None:
+    text = fleet_edit.set_rollback("shop", world.fleet_text(), "production", Hold(revision, (skip,), release))
+    world.fleet.edit_by_hand("shop", text)
+
+
+async def test_a_commit_becomes_a_live_release_and_the_next_replaces_it(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        await push(world, target, "two")
+        await until(serves(world, "two"))
+        await until(lambda: world.alive == {2})
+    assert [d.outcome for d in world.store.deployments.of(SHOP)] == [Outcome.SUCCEEDED, Outcome.SUCCEEDED]
+    assert [step.name for step in world.store.deployments.get(SHOP, 2).steps][:7] == [
+        "resolve", "build", "check", "prepare", "start", "probe", "switch",
+    ]  # fmt: skip
+
+
+async def test_a_page_is_there_before_anything_is_live(world: World) -> None:
+    world.repository.commit(app())
+    world.prober.default = ProbeFailed("no answer")
+    async with world.daemon():
+        await until(lambda: world.live_text == "shop is not live")
+
+
+@pytest.mark.parametrize("trouble", ["build", "release command", "start", "probe"])
+async def test_a_failure_before_the_switch_leaves_the_old_release(world: World, trouble: str) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        if trouble == "build":
+            files = app("two") | {"pullet.toml": '[build]\ncommands = ["false"]\n'}
+            world.repository.commit(files)
+        else:
+            world.repository.commit(app("two", release="migrate"))
+        if trouble == "release command":
+            world.runtime.run_results["migrate"] = RunResult(1, 0.1, "no such table")
+        if trouble == "start":
+            world.runtime.fail_start = BuildFailed("it exits at once")
+        if trouble == "probe":
+            world.prober.answers["/fake/shop/production/2/web.0.sock"] = 500
+        target.wake_sources()
+        if trouble == "probe":
+            await until(lambda: any("production/2/" in socket for socket, _, _ in world.prober.asked))
+            world.clock.advance(60)
+        await until(lambda: world.store.deployments.of(SHOP)[0].outcome is Outcome.FAILED)
+        await until(lambda: world.alive == {1})
+        await until(lambda: target.environments[SHOP].settled)
+        assert "one" in world.live_text
+        assert world.store.deployments.of(SHOP)[0].error
+        deployed = {c.type: c for c in target.environments[SHOP].conditions}[ConditionType.DEPLOYED]
+        assert (deployed.status, deployed.reason) == (False, "DeploymentFailed")
+
+        world.runtime.fail_start = None
+        await push(world, target, "three")
+        await until(serves(world, "three"))
+
+
+async def test_trouble_that_may_pass_is_tried_again(world: World) -> None:
+    world.repository.commit(app("one"))
+    world.runtime.fail_start = BuildFailed("the index does not answer", retry=Retry.BACKOFF)
+    async with world.daemon() as target:
+        await until(lambda: [d.outcome for d in world.store.deployments.of(SHOP)] == [Outcome.FAILED])
+        world.runtime.fail_start = None
+        target.environments[SHOP].wake()
+        await until(serves(world, "one"))
+        assert world.store.deployments.of(SHOP)[0].trigger is Trigger.RETRY
+
+
+async def test_a_rollback_holds_until_the_next_commit(world: World) -> None:
+    good = world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        bad = await push(world, target, "two")
+        await until(serves(world, "two"))
+        hold(world, good, bad, 1)
+        await until(serves(world, "one"))
+        assert world.store.deployments.of(SHOP)[0].trigger is Trigger.ROLLBACK
+        await until(lambda: any(c.reason == "RolledBack" for c in target.environments[SHOP].conditions))
+        await push(world, target, "three")
+        await until(serves(world, "three"))
+
+
+async def test_a_release_that_crashes_in_its_watch_window_is_rolled_back_and_stays_so(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        await push(world, target, "two")
+        await until(serves(world, "two"))
+        await until(lambda: world.alive == {2})
+        world.runtime.set(InstanceId(ReleaseId(SHOP, 2), "web", 0), restarts=3, phase=Phase.BACKING_OFF)
+        target.environments[SHOP].wake()
+        await until(serves(world, "one"))
+        await until(lambda: world.alive == {1})
+        outcomes = [(d.outcome, d.trigger) for d in world.store.deployments.of(SHOP)][:2]
+        assert outcomes == [
+            (Outcome.SUCCEEDED, Trigger.AUTOMATIC_ROLLBACK),
+            (Outcome.ROLLED_BACK, Trigger.COMMIT),
+        ]
+        assert world.store.releases.get(ReleaseId(SHOP, 2)).verdict is Verdict.BAD
+
+
+async def test_suspended_resumed_removed(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        text = world.fleet_text()
+        world.fleet.edit_by_hand("shop", fleet_edit.set_suspended("shop", text, "production", True))
+        await until(lambda: world.live_text == "shop is suspended" and not world.alive)
+        world.fleet.edit_by_hand("shop", fleet_edit.set_suspended("shop", text, "production", False))
+        await until(serves(world, "one"))
+        world.fleet.edit_by_hand("shop", None)
+        await until(lambda: world.live_text == "nothing" and not world.alive)
+        await until(lambda: SHOP not in target.environments)
+    assert not list(world.home.releases.glob("*/*/*"))
+
+
+async def test_an_app_that_left_the_fleet_while_no_daemon_ran_is_removed(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon():
+        await until(serves(world, "one"))
+    world.fleet.edit_by_hand("shop", None)
+    async with world.daemon():
+        await until(lambda: world.live_text == "nothing" and not world.alive)
+
+
+async def test_a_lost_state_database_costs_history_only(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon():
+        await until(serves(world, "one"))
+    started = list(world.runtime.started)
+    world.store.close()
+    world.store = SqliteStore(None, world.clock)
+    async with world.daemon() as target:
+        await until(lambda: SHOP in target.environments and target.environments[SHOP].settled)
+    assert "one" in world.live_text
+    assert world.runtime.started == started
+
+
+async def test_a_lost_process_and_a_lost_route_are_healed(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        await until(lambda: target.environments[SHOP].settled)
+        world.runtime.instances.clear()
+        world.router.targets.clear()
+        target.environments[SHOP].wake()
+        await until(lambda: world.alive == {1} and "one" in world.live_text)
+
+
+async def test_changed_files_are_put_back_and_it_is_said(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        await until(lambda: target.environments[SHOP].settled)
+        file = world.home.tree(ReleaseId(SHOP, 1)) / "app.py"
+        file.write_text("TEXT = 'evil'")
+        target.environments[SHOP].wake()
+        await until(serves(world, "one"))
+        assert any(event.kind == "drift" for event in world.store.events.newest())
+
+
+async def test_a_branch_that_vanishes_leaves_what_serves_alone(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        world.repository.heads.clear()
+        world.repository.heads["other"] = "f" * 40
+        target.wake_sources()
+        await until(
+            lambda: any("main" in c.message and c.status is False for c in target.environments[SHOP].conditions)
+        )
+        assert "one" in world.live_text
+
+
+class Killed(Exception):
+    """The daemon is no more."""
+
+
+class Mortality:
+    """Kills the daemon right before or right after its n-th effect on the world."""
+
+    EFFECTS = frozenset(
+        (
+            *("fetch", "check_out", "record", "restore_files", "build", "run"),
+            *("start", "prepare_spare", "stop", "switch", "show_page", "remove"),
+        )
+    )
+
+    def __init__(self, at: int, *, after: bool) -> None:
+        self.left = at
+        self.after = after
+
+    def wrap(self, neighbour: Any) -> Any:
+        mortality = self
+
+        class Mortal:
+            def __getattr__(self, name: str) -> Any:
+                method = getattr(neighbour, name)
+                return mortality.deadly(method) if name in Mortality.EFFECTS else method
+
+        return Mortal()
+
+    def deadly(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self.left -= 1
+            if self.left == 0 and not self.after:
+                raise Killed
+            result = await method(*args, **kwargs)
+            if self.left == 0:
+                raise Killed
+            return result
+
+        return call
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_killed_at_any_effect_of_a_deployment_the_next_daemon_ends_it(world: World, after: bool) -> None:
+    """For n = 1, 2, 3… until a deployment needs fewer effects than n: there must be a dozen at least."""
+    world.repository.commit(app("start", release="migrate"))
+    async with world.daemon():
+        await until(serves(world, "start"))
+    for effect in range(1, 40):
+        before, text = world.live_text, f"text-{effect}"
+        world.repository.commit(app(text, release="migrate"))
+        world.mortality = Mortality(effect, after=after)
+        survived = await _run_until_killed(world, lambda text=text: text in world.live_text)  # type: ignore[misc]
+        assert world.live_text == before or text in world.live_text, f"effect {effect} cost the old release"
+        world.mortality = None
+        async with world.daemon() as target:
+            await until(serves(world, text))
+            await until(lambda target=target: _at_rest(world, target))  # type: ignore[misc]
+        if survived:
+            break
+    assert effect >= 9
+
+
+async def _run_until_killed(world: World, done: Callable[[], bool]) -> bool:
+    """True when the deployment came to its end alive."""
+    target = TargetLoop(world.neighbours())
+    task = asyncio.create_task(target.run())
+    try:
+        await until(lambda: task.done() or (done() and _at_rest(world, target)))
+    finally:
+        alive = not task.done()
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+    return alive
+
+
+def _at_rest(world: World, target: TargetLoop) -> bool:
+    loop = target.environments.get(SHOP)
+    live = world.store.releases.live(SHOP)
+    return loop is not None and loop.settled and world.alive == {live}
