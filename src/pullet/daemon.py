@@ -14,7 +14,7 @@ import random
 import signal
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from pullet.api.hooks import create_hooks
 from pullet.config.settings_file import SettingsFile, change_settings, read_settings
 from pullet.domain.errors import AlreadyRunning, RuntimeFailed
 from pullet.domain.home import Home
+from pullet.domain.runtime import Capability
 from pullet.drivers.build.builder import UvBuilder
 from pullet.drivers.fleet import LocalFleet, RemoteFleet
 from pullet.drivers.git import GitSource
@@ -38,6 +39,7 @@ from pullet.drivers.runtime.runtime import ShimRuntime
 from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
 from pullet.operations.control import Control, Settings
+from pullet.operations.diagnose import capabilities
 from pullet.ports import Fleet
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.target import TargetLoop
@@ -113,6 +115,17 @@ async def _serve(home: Home, chosen: SettingsFile) -> None:
         if everything.is_set():
             await _end_everything(control.neighbours)
     control.neighbours.store.close()
+
+
+async def examine(root: Path) -> Sequence[Capability]:
+    """What `pullet doctor` says where no daemon runs."""
+    home, runner, groups = Home(root), ProcessRunner(), cgroups.detect()
+    sandbox = await detect_sandbox(home, runner)
+    supervisor = ShimSupervisor(runner, groups)
+    text = home.settings.read_text() if home.settings.exists() else ""
+    router = CaddyRouter(home, supervisor, read_settings(text, str(home.settings)).port)
+    runtime = ShimRuntime(home, runner, supervisor, sandbox, groups)
+    return await capabilities(home, UvBuilder(home, runner, sandbox), runtime, router)
 
 
 async def _compose(home: Home, chosen: SettingsFile) -> Control:

@@ -80,7 +80,8 @@ def _questions(control: Control) -> APIRouter:
 
     @router.get("/doctor", response_model=list[Capability])
     async def doctor() -> Response:
-        return _json(await diagnose.capabilities(control))
+        world = control.neighbours
+        return _json(await diagnose.capabilities(world.home, world.builder, world.runtime, world.router))
 
     return router
 

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -83,21 +82,18 @@ class Client:
 
     def ensure_daemon(self, port: int | None, fleet: str | None) -> bool:
         """Start the daemon where none answers; True where it was started. Raises what it died of."""
+        from pullet.drivers.process import start_detached  # noqa: PLC0415 - brings asyncio, for this one case
+
         if self.is_running():
             return False
         self.home.daemon_log.parent.mkdir(parents=True, exist_ok=True)
         options = [*(["--port", str(port)] if port else []), *(["--fleet", fleet] if fleet else [])]
-        with self.home.daemon_log.open("ab") as log:
-            began = log.tell()
-            daemon = subprocess.Popen(
-                [sys.executable, "-m", "pullet.cli.main", "serve", *options],
-                env={**os.environ, "PULLET_HOME": str(self.home.root)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-            )
+        began = self.home.daemon_log.stat().st_size if self.home.daemon_log.exists() else 0
+        daemon = start_detached(
+            (sys.executable, "-m", "pullet.cli.main", "serve", *options),
+            {**os.environ, "PULLET_HOME": str(self.home.root)},
+            self.home.daemon_log,
+        )
         deadline = time.monotonic() + _START_LIMIT
         while time.monotonic() < deadline:
             if self.is_running():

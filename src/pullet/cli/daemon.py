@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import Any
 
 import click
 
@@ -54,6 +55,15 @@ def stop() -> None:
     click.echo("Stopped.")
 
 
+def _examine() -> Any:
+    import asyncio  # noqa: PLC0415 - the daemon's imports, which no other command needs
+
+    from pullet.daemon import examine  # noqa: PLC0415
+    from pullet.domain.codec import to_json  # noqa: PLC0415
+
+    return to_json(tuple(asyncio.run(examine(default_home()))))
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -65,8 +75,11 @@ def _alive(pid: int) -> bool:
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Say what this box allows and what it does not."""
-    answer = client().get("/v1/doctor")
+    """Say what this box allows and what it does not. Needs no daemon."""
+    try:
+        answer = client().get("/v1/doctor")
+    except NotRunning:
+        answer = _examine()
     if as_json:
         return show_json(answer)
     for row in answer:

@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pullet.domain.command import Command, Completed
 from pullet.domain.errors import CommandFailed, DiskFull, RuntimeFailed
@@ -118,6 +120,20 @@ class ProcessRunner:
                 context=str(err),
                 hint="Run `pullet doctor` to see what is missing.",
             ) from err
+
+
+def start_detached(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a program that outlives this one, in a session of its own, its output appended to `log`."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            list(argv),
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd="/",
+        )
 
 
 async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
