@@ -89,7 +89,8 @@ def _settle(home: Home, options: Options) -> SettingsFile:
 
 
 async def _serve(home: Home, chosen: SettingsFile) -> None:
-    control = await _compose(home, chosen)
+    source = GitSource(home, ProcessRunner())
+    control = await _compose(home, chosen, source)
     end, everything = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
@@ -114,6 +115,7 @@ async def _serve(home: Home, chosen: SettingsFile) -> None:
         await asyncio.wait({target})
         if everything.is_set():
             await _end_everything(control.neighbours)
+    await source.close()
     control.neighbours.store.close()
 
 
@@ -128,11 +130,10 @@ async def examine(root: Path) -> Sequence[Capability]:
     return await capabilities(home, UvBuilder(home, runner, sandbox), runtime, router)
 
 
-async def _compose(home: Home, chosen: SettingsFile) -> Control:
+async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Control:
     clock, runner, groups = SystemClock(), ProcessRunner(), cgroups.detect()
     sandbox = await detect_sandbox(home, runner)
     supervisor = ShimSupervisor(runner, groups)
-    source = GitSource(home, runner)
     fleet: Fleet = LocalFleet(home, chosen.target, runner)
     if chosen.fleet:
         fleet = RemoteFleet(chosen.fleet, chosen.target, source)

@@ -240,6 +240,18 @@ async def test_suspended_resumed_removed(world: World) -> None:
     assert not list(world.home.releases.glob("*/*/*"))
 
 
+async def test_a_fleet_file_with_a_mistake_changes_nothing_and_is_told(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        world.fleet.edit_by_hand("shop", world.fleet_text() + "\n[environment]\n")
+        await until(lambda: any(c.reason == "FleetFileInvalid" for c in target.environments[SHOP].conditions))
+        assert "one" in world.live_text
+        assert "environments" in next(
+            c.message for c in target.environments[SHOP].conditions if c.reason == "FleetFileInvalid"
+        )
+
+
 async def test_an_app_that_left_the_fleet_while_no_daemon_ran_is_removed(world: World) -> None:
     world.repository.commit(app("one"))
     async with world.daemon():
