@@ -114,7 +114,7 @@ def _finish(progress: Iterable[dict[str, Any]], as_json: bool) -> None:
     else:
         show_failure(last["error_code"] or "failed", last["error"], last["context"], last["hint"])
         _show_what_serves(last["status"])
-    sys.exit(0 if last["ok"] else 1)
+    sys.exit(0 if last["ok"] else 2 if last["error_code"] in ("usage", "not-found") else 1)
 
 
 def _show_result(last: dict[str, Any]) -> None:
