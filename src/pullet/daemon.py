@@ -101,14 +101,17 @@ async def _serve(home: Home, chosen: SettingsFile) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     await control.neighbours.router.ensure()
+    target = asyncio.create_task(control.target.run(), name="target")
+    waiting = asyncio.create_task(end.wait(), name="end")
+    ready = asyncio.create_task(control.target.ready.wait(), name="ready")
+    await asyncio.wait({target, waiting, ready}, return_when=asyncio.FIRST_COMPLETED)
     async with (
         _server(create_api(control, stop), home.api_socket, 0o600),
         _server(create_hooks(control), home.hooks_socket, 0o666),
     ):
-        target = asyncio.create_task(control.target.run(), name="target")
-        waiting = asyncio.create_task(end.wait(), name="end")
         await asyncio.wait({target, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        for task in (waiting, ready):
+            task.cancel()
         if target.done():
             target.result()  # a bug, or what the router met at the start: say it
         target.cancel()

@@ -32,6 +32,8 @@ class TargetLoop:
         self._world = neighbours
         self._tasks: asyncio.TaskGroup | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
+        self.ready = asyncio.Event()
+        """Set once the fleet has been looked at for the first time."""
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
 
@@ -44,6 +46,7 @@ class TargetLoop:
             while True:
                 self._wake.clear()
                 await self.refresh()
+                self.ready.set()
                 await wait_for_wake(self._wake, FLEET_INTERVAL)
 
     async def refresh(self) -> None:
