@@ -42,7 +42,15 @@ AppName = Annotated[
 PythonRequest = Annotated[
     str, _matching(rf"{_CLAUSE}(\s*,\s*{_CLAUSE})*", 'a Python version such as "3.12" or ">=3.11,<3.14"')
 ]
-CommandLine = Annotated[str, _matching(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a command on one line")]
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or any(char < " " or char == "\x7f" for char in text):
+        raise ValueError("a command on one line")
+    return text
+
+
+CommandLine = Annotated[str, AfterValidator(_one_line)]
 ProcessName = Annotated[
     str, _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", "a name of up to 39 letters, digits, - and _")
 ]
@@ -148,7 +156,7 @@ class Service(Section):
         default_factory=list, description="PostgreSQL extensions to create.", examples=[["pg_trgm"]]
     )
     path: Folder | None = Field(
-        None, description="Where the file or folder appears in the app (sqlite, volume).", examples=["media"]
+        None, description="Where the file or folder appears in the app (sqlite, volume), such as `media`."
     )
 
     @model_validator(mode="after")
