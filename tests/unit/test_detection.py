@@ -230,6 +230,7 @@ def test_a_declared_root() -> None:
     spec = understood(files | {"services/a/requirements.txt": "uvicorn", "services/b/main.py": FASTAPI})
     assert (spec.root, spec.processes[0].command) == ("services/a", "uvicorn main:app")
     assert spec.dependencies.path == "requirements.txt"
+    assert (explain(spec)[0].setting, explain(spec)[0].where) == ("app.root", "pullet.toml:2")
 
 
 def test_the_one_folder_with_an_app_is_the_root() -> None:

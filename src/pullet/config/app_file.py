@@ -303,7 +303,7 @@ def _evidence(app_file: AppFile) -> list[Evidence]:
     return found
 
 
-_NOT_FOR_DETECTION = {("schedule",), ("services",), ("gates",), ("app", "root"), ("app", "name")}
+_NOT_FOR_DETECTION = {("schedule",), ("services",), ("gates",), ("app", "name")}
 
 
 def _walk(app_file: AppFile, value: Any, keys: tuple[str, ...], found: list[Evidence]) -> None:
