@@ -117,3 +117,8 @@ def test_a_pyproject_that_is_not_for_pullet_is_left_alone() -> None:
 def test_a_file_that_is_not_text() -> None:
     with pytest.raises(ConfigError, match=r"pullet.toml:2: not UTF-8"):
         find_app_file({"pullet.toml": b"# ok\n\xff"})
+
+
+def test_a_url_prefix_has_an_end() -> None:
+    with pytest.raises(ConfigError, match="expected a URL prefix"):
+        read_app_file(f"[static]\n'/{'a' * 500}' = 'x'")

@@ -77,7 +77,15 @@ def test_further_problems_follow_in_the_order_of_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a = " + "[" * 50_000, "a=1\n" * 200_000, "x = " + "9" * 5000, "a\x00 = 1", "\ufeffa"]
+    "text",
+    [
+        "a = " + "[" * 50_000,
+        "a" + ".a" * 100_000 + " = 1",
+        "a=1\n" * 200_000,
+        "x = " + "9" * 5000,
+        "a\x00 = 1",
+        "\ufeffa",
+    ],
 )
 def test_hostile_texts_are_refused_not_followed(text: str) -> None:
     assert refusal(text).code == "config-invalid"

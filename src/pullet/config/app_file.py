@@ -60,7 +60,7 @@ VariableName = Annotated[
 VariableValue = Annotated[str, _matching(r"[^\x00]*", "a text without NUL")]
 UrlPath = Annotated[str, _matching(r"/[!-~]*", 'a path of printable characters such as "/healthz"')]
 UrlPrefix = Annotated[
-    str, _matching(r"/(?!.*\.\.)[A-Za-z0-9._~/-]+", 'a URL prefix such as "/static", without ".." and wildcards')
+    str, _matching(r"/(?!.*\.\.)[A-Za-z0-9._~/-]{1,200}", 'a URL prefix such as "/static", without ".." and wildcards')
 ]
 Cron = Annotated[
     str,

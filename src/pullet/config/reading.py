@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin
@@ -21,9 +20,12 @@ from pydantic_core import ErrorDetails
 
 from pullet.config.lines import KeyPath, key_lines
 from pullet.domain.errors import ConfigError
+from pullet.domain.toml import TooDeep, load_toml
 
 _TEXT_LIMIT = 256 * 1024  # characters; the largest honest file seen has 20 KB
 _PROBLEMS_SHOWN = 10
+_PROBLEMS_READ = 500
+_KEY_SHOWN = 300  # characters; more than any valid key has
 _PRIVATE = frozenset({"variables", "secrets"})  # what is written there is never repeated in a message
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SYNTAX = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
@@ -57,7 +59,8 @@ def read_toml_model(text: str, path: str, model_class: type[ModelT], table: tupl
         return model_class.model_validate(value)
     except ValidationError as err:
         lines = key_lines(text)
-        problems = [_problem(error, value, model_class, lines, table) for error in err.errors(include_url=False)]
+        errors = err.errors(include_url=False)[:_PROBLEMS_READ]
+        problems = [_problem(error, value, model_class, lines, table) for error in errors]
         raise _config_error(path, sorted(set(problems))) from None  # pydantic's own text would repeat private values
 
 
@@ -66,9 +69,9 @@ def parse_toml(text: str, path: str) -> dict[str, Any]:
     if len(text) > _TEXT_LIMIT:
         raise ConfigError(f"{path}: larger than {_TEXT_LIMIT // 1024} KB", hint="Configuration is a page, not a book.")
     try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply", hint="Write tables with [headers] instead.") from None
+        return load_toml(text)
+    except TooDeep as err:
+        raise ConfigError(f"{path}: nested too deeply: {err}", hint="Write tables with [headers] instead.") from None
     except ValueError as err:
         raise _syntax_error(text, path, str(err)) from err
 
@@ -97,7 +100,7 @@ def dotted(keys: KeyPath) -> str:
     'static."/static"'
     """
     parts = (str(key) if isinstance(key, int) or _BARE.fullmatch(key) else _quoted(key) for key in keys)
-    return ".".join(parts)
+    return ".".join(part if len(part) <= _KEY_SHOWN else f"{part[:_KEY_SHOWN]}…" for part in parts)
 
 
 def _quoted(text: str) -> str:
@@ -171,7 +174,7 @@ _WORDS = {
     "string_too_short": "a text that is not empty",
     "string_too_long": "a text of at most {max_length} characters",
     "too_short": "at least {min_length} in the list",
-    "too_long": "at most {max_length}",
+    "too_long": "at most {max_length} in the list",
     "literal_error": "{expected}",
     "enum": "{expected}",
 }
@@ -188,7 +191,7 @@ def _expected(error: ErrorDetails) -> str:
 def _given(error: ErrorDetails, keys: KeyPath) -> str:
     """What stands there instead: shown where short, never shown where it may be a secret."""
     value = error["input"]
-    if _PRIVATE.intersection(map(str, keys)):
+    if _PRIVATE.intersection(map(str, keys)) or error["type"] == "too_long":
         return ""
     if isinstance(value, str):
         return f", not {_quoted(value)}" if len(value) <= 60 else ", not such a long text"

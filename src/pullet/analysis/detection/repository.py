@@ -6,7 +6,6 @@ Nothing here imports, evaluates or runs anything. What does not parse counts as 
 from __future__ import annotations
 
 import ast
-import tomllib
 import warnings
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Any
 
 from pullet.analysis.detection.selection import SIZE_LIMIT, is_of_interest
 from pullet.domain.app import Place
+from pullet.domain.toml import load_toml
 
 _PARSE_LIMIT = 1024 * 1024  # characters of Python a repository: parsing is the one part that costs
 
@@ -65,8 +65,8 @@ class Repository:
         """The values of a TOML file; empty where it does not parse."""
         if path not in self._tomls:
             try:
-                self._tomls[path] = tomllib.loads(self.text(path))
-            except (ValueError, RecursionError):
+                self._tomls[path] = load_toml(self.text(path))
+            except ValueError:
                 self._tomls[path] = {}
         return self._tomls[path]
 
