@@ -1,0 +1,11 @@
+"""What an app is, read from its files and never by running them.
+
+`files_to_read` says which files are wanted, `understand` turns them into an AppSpec, `explain` into rows for people.
+Detectors emit evidence; `decide` alone chooses.
+"""
+
+from pullet.analysis.detection.explain import Row, explain
+from pullet.analysis.detection.selection import files_to_read
+from pullet.analysis.detection.understand import understand
+
+__all__ = ["Row", "explain", "files_to_read", "understand"]

@@ -1,0 +1,318 @@
+"""pullet.toml: what an app is. The models are the manual, the schema and the check at once; see config/reference.py.
+
+The same keys may stand under [tool.pullet] of pyproject.toml. An app may have one of the two, not both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+
+from pullet.config.lines import KeyPath, key_lines
+from pullet.config.reading import Section, dotted, line_of, parse_toml, read_toml_model
+from pullet.config.values import Duration, Folder, PositiveDuration, Size
+from pullet.domain.app import Confidence, Evidence, Place
+from pullet.domain.declared import Declared
+from pullet.domain.errors import ConfigError
+
+APP_FILE = "pullet.toml"
+PYPROJECT = "pyproject.toml"
+_TABLE = ("tool", "pullet")
+
+
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(expected)
+        return text
+
+    return AfterValidator(check)
+
+
+_CLAUSE = r"(~=|===?|!=|[<>]=?)?\s*\d+(\.\d+)*(\.\*)?"
+AppName = Annotated[
+    str, _matching(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower-case letters, digits and hyphens")
+]
+PythonRequest = Annotated[
+    str, _matching(rf"{_CLAUSE}(\s*,\s*{_CLAUSE})*", 'a Python version such as "3.12" or ">=3.11,<3.14"')
+]
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or any(char < " " or char == "\x7f" for char in text):
+        raise ValueError("a command on one line")
+    return text
+
+
+CommandLine = Annotated[str, AfterValidator(_one_line)]
+ProcessName = Annotated[
+    str, _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", "a name of up to 39 letters, digits, - and _")
+]
+VariableName = Annotated[
+    str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,199}", "a variable name of letters, digits and _, such as LOG_LEVEL")
+]
+VariableValue = Annotated[str, _matching(r"[^\x00]*", "a text without NUL")]
+UrlPath = Annotated[str, _matching(r"/[!-~]*", 'a path of printable characters such as "/healthz"')]
+UrlPrefix = Annotated[
+    str, _matching(r"/(?!.*\.\.)[A-Za-z0-9._~/-]{1,200}", 'a URL prefix such as "/static", without ".." and wildcards')
+]
+Cron = Annotated[
+    str,
+    _matching(
+        r"([0-9A-Za-z*/,-]+ +){4}[0-9A-Za-z*/,-]+|@(hourly|daily|weekly|monthly|yearly)",
+        'five cron fields such as "0 3 * * *", or @hourly, @daily, @weekly, @monthly, @yearly',
+    ),
+]
+RequestLine = Annotated[
+    str, _matching(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /[!-~]*", 'a method and a path such as "GET /"')
+]
+
+
+class App(Section):
+    name: AppName | None = Field(
+        None, description="Name of the app. Default: the repository's name.", examples=["shop"]
+    )
+    root: Folder = Field(
+        ".", description="The app's folder, for a repository that holds several.", examples=["backend"]
+    )
+    python: PythonRequest | None = Field(
+        None,
+        description="Python version. Default: .python-version, runtime.txt, requires-python, else the platform's.",
+        examples=["3.12", ">=3.11,<3.14"],
+    )
+
+
+class Build(Section):
+    commands: list[CommandLine] | None = Field(
+        None,
+        max_length=50,
+        description="Commands that run once a build, after the dependencies are installed. `[]` runs none, "
+        "also where one would be detected.",
+        examples=[["python manage.py collectstatic --noinput"]],
+    )
+
+
+class Health(Section):
+    path: UrlPath | None = Field(
+        None,
+        description="Path that answers 2xx or 3xx when the app works. Default: `/`, where any answer under 500 does.",
+        examples=["/healthz"],
+    )
+    timeout: PositiveDuration = Field(5.0, description="Longest wait for one answer.", examples=["5s"])
+    grace: PositiveDuration = Field(
+        30.0, description="Longest time from start to the first healthy answer.", examples=["30s"]
+    )
+
+
+class ProcessSection(Section):
+    command: CommandLine | None = Field(
+        None,
+        description="Command line. `web` listens on `$PORT`, or on the socket that Pullet gives to servers it knows "
+        "(gunicorn, uvicorn, granian, hypercorn, daphne, waitress). Default for `web`: detected.",
+        examples=["granian --interface asgi shop.asgi:application"],
+    )
+    instances: int = Field(1, ge=0, le=100, description="How many run side by side.", examples=[2])
+    memory: Size | None = Field(
+        None, description="Hard limit an instance; one that goes over it is restarted.", examples=["512M"]
+    )
+    health: Health = Field(
+        Health(), description="How Pullet asks whether the process works (`web` only).", examples=[{"path": "/healthz"}]
+    )
+    drain: Duration = Field(
+        30.0, description="Time that a stopping process has to finish what it is doing.", examples=["30s"]
+    )
+    spares: int = Field(
+        1, ge=0, le=1, description="Warm interpreters kept for the next release; 0 turns them off.", examples=[0]
+    )
+
+
+class Schedule(Section):
+    cron: Cron = Field(description="When, in cron's five fields, UTC.", examples=["0 3 * * *"])
+    command: CommandLine = Field(description="What runs.", examples=["python manage.py clearsessions"])
+
+
+class ReleaseSection(Section):
+    commands: list[CommandLine] | None = Field(
+        None,
+        max_length=50,
+        description="Commands that run once a deployment, before the new processes start, one deployment at a time. "
+        "`[]` runs none, also where one would be detected.",
+        examples=[["python manage.py migrate --noinput"]],
+    )
+
+
+class Service(Section):
+    type: Literal["postgresql", "valkey", "sqlite", "volume"] = Field(
+        description="What is provided. `sqlite` is a persistent file, `volume` a persistent folder.",
+        examples=["postgresql"],
+    )
+    extensions: list[Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,62}", "the name of an extension")]] = Field(
+        default_factory=list, description="PostgreSQL extensions to create.", examples=[["pg_trgm"]]
+    )
+    path: Folder | None = Field(
+        None, description="Where the file or folder appears in the app (sqlite, volume), such as `media`."
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Service:
+        if self.extensions and self.type != "postgresql":
+            raise ValueError("extensions with postgresql only")
+        if self.path is not None and self.type not in ("sqlite", "volume"):
+            raise ValueError("a path with sqlite and volume only")
+        return self
+
+
+class Secrets(Section):
+    required: list[VariableName] = Field(
+        default_factory=list,
+        description="Secrets without which the app is not deployed; the fleet file gives them.",
+        examples=[["STRIPE_KEY"]],
+    )
+    generated: list[VariableName] = Field(
+        default_factory=list,
+        description="Secrets that Pullet makes once an environment and keeps.",
+        examples=[["SECRET_KEY"]],
+    )
+
+
+class TestsGate(Section):
+    command: CommandLine = Field("pytest -q", description="Runs the tests.", examples=["pytest -q"])
+
+
+class BrowserGate(Section):
+    tests: Folder = Field(description="Folder of browser tests.", examples=["tests/browser"])
+
+
+class SecurityGate(Section):
+    fail_on: Literal["low", "medium", "high", "critical"] = Field(
+        "high", description="Findings of this severity and above block the release.", examples=["high"]
+    )
+
+
+class Budget(Section):
+    p95: PositiveDuration | None = Field(
+        None, description="Longest duration of 95 in 100 requests.", examples=["150ms"]
+    )
+    queries: int | None = Field(None, ge=0, description="Most database queries a request.", examples=[10])
+
+
+class Gates(Section):
+    """A gate blocks where it is declared."""
+
+    tests: TestsGate | None = Field(None, description="The app's own tests.", examples=[{"command": "pytest -q"}])
+    browser: BrowserGate | None = Field(
+        None, description="Tests in a real browser.", examples=[{"tests": "tests/browser"}]
+    )
+    security: SecurityGate | None = Field(
+        None, description="Security findings. They are assessed and shown always.", examples=[{"fail_on": "high"}]
+    )
+    budget: dict[RequestLine, Budget] = Field(
+        default_factory=dict,
+        description="What requests may cost, by method and path.",
+        examples=[{"GET /": {"p95": "150ms", "queries": 10}}],
+    )
+
+
+class AppFile(Section):
+    """The whole of pullet.toml. Every key may be left out."""
+
+    app: App = Field(App(), description="The app itself.")
+    build: Build = Field(Build(), description="What a build does beyond installing the dependencies.")
+    processes: dict[ProcessName, ProcessSection] = Field(
+        default_factory=dict,
+        description="Processes by name; `web` is the one that requests go to. Where a process or its command is "
+        "absent, it is detected: Procfile, then framework.",
+    )
+    schedule: dict[ProcessName, Schedule] = Field(default_factory=dict, description="Commands that run at set times.")
+    release: ReleaseSection = Field(ReleaseSection(), description="What a deployment does before it starts anything.")
+    services: dict[ProcessName, Service] = Field(
+        default_factory=dict, description="Databases and other services that every environment gets one of."
+    )
+    static: dict[UrlPrefix, Folder] = Field(
+        default_factory=dict,
+        description="Folders that the router serves itself, by URL prefix; hashed names are cached for ever.",
+        examples=[{"/static": "staticfiles"}],
+    )
+    variables: dict[VariableName, VariableValue] = Field(
+        default_factory=dict,
+        description="Variables of every environment; the fleet file adds and overrides.",
+        examples=[{"DJANGO_SETTINGS_MODULE": "shop.settings.production"}],
+    )
+    secrets: Secrets = Field(Secrets(), description="Names of secrets; values are never in this file.")
+    gates: Gates = Field(Gates(), description="Checks that block a release.")
+
+    _path: str = PrivateAttr(APP_FILE)
+    _lines: Mapping[KeyPath, int] = PrivateAttr(default_factory=dict)
+
+    def declared(self) -> Declared:
+        """What detection needs of the file, each with its line."""
+        return Declared(self.app.root, self.app.name, tuple(_evidence(self)))
+
+    def place(self, *keys: str) -> Place:
+        prefix = _TABLE if PurePosixPath(self._path).name == PYPROJECT else ()
+        return Place(self._path, line_of(self._lines, (*prefix, *keys)))
+
+
+def read_app_file(text: str, path: str = APP_FILE) -> AppFile:
+    """Read pullet.toml, or the [tool.pullet] table where `path` is a pyproject.toml. Raises ConfigError."""
+    table = _TABLE if PurePosixPath(path).name == PYPROJECT else ()
+    app_file = read_toml_model(text, path, AppFile, table)
+    app_file._path, app_file._lines = path, key_lines(text)
+    return app_file
+
+
+def find_app_file(files: Mapping[str, bytes]) -> AppFile | None:
+    """The configuration at the top of a repository; None where there is none. Raises ConfigError.
+
+    A pyproject.toml that does not parse is no error here unless it mentions Pullet: the app may not depend on it.
+    """
+    pyproject = _text(files, PYPROJECT)
+    in_pyproject = "tool.pullet" in pyproject.replace(" ", "") and "pullet" in parse_toml(pyproject, PYPROJECT).get(
+        "tool", {}
+    )
+    if APP_FILE in files and in_pyproject:
+        raise ConfigError(
+            f"Both {APP_FILE} and [tool.pullet] in {PYPROJECT} configure this app",
+            context=f"{APP_FILE}:1 and {PYPROJECT}:{line_of(key_lines(pyproject), _TABLE)}",
+            hint="Move everything into one of them and delete the other.",
+        )
+    if APP_FILE in files:
+        return read_app_file(_text(files, APP_FILE), APP_FILE)
+    return read_app_file(pyproject, PYPROJECT) if in_pyproject else None
+
+
+def _text(files: Mapping[str, bytes], path: str) -> str:
+    try:
+        return files.get(path, b"").decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        if path == PYPROJECT:
+            return ""
+        line = files[path].count(b"\n", 0, err.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 text", hint="Save the file as UTF-8.") from err
+
+
+def _evidence(app_file: AppFile) -> list[Evidence]:
+    found: list[Evidence] = []
+    _walk(app_file, app_file.model_dump(exclude_unset=True), (), found)
+    return found
+
+
+_NOT_FOR_DETECTION = {("schedule",), ("services",), ("gates",), ("app", "name")}
+
+
+def _walk(app_file: AppFile, value: Any, keys: tuple[str, ...], found: list[Evidence]) -> None:
+    if keys in _NOT_FOR_DETECTION or value is None:
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _walk(app_file, inner, (*keys, key), found)
+        return
+    text = "\n".join(value) if isinstance(value, list) else str(value)
+    place = app_file.place(*keys)
+    found.append(Evidence(dotted(keys), text, place, Confidence.CERTAIN, place.path, f"{place.path} says so"))
