@@ -40,8 +40,13 @@ class Case:
 
 
 GRANIAN = ("granian>=2.8,<3",)
+UVICORN = ("uvicorn[standard]>=0.34",)
 CASES = [
-    Case("flask with gunicorn", {"requirements.txt": "flask\ngunicorn==23.0\n", "app.py": FLASK}, "gunicorn app:app"),
+    Case(
+        "flask with gunicorn",
+        {"requirements.txt": "flask\ngunicorn==23.0\n", "app.py": FLASK},
+        "gunicorn --threads 4 app:app",
+    ),
     Case(
         "flask without a server",
         {"requirements.txt": "flask", "app.py": FLASK},
@@ -61,8 +66,8 @@ CASES = [
     Case(
         "gunicorn cannot serve ASGI",
         {"requirements.txt": "fastapi\ngunicorn", "main.py": FASTAPI},
-        "granian --interface asgi main:app",
-        GRANIAN,
+        "uvicorn main:app",
+        UVICORN,
     ),
     Case(
         "hypercorn",
@@ -90,7 +95,7 @@ CASES = [
             "requirements/base.txt": "gunicorn\n-r ../requirements.txt\n-r base.txt",
             "app.py": FLASK,
         },
-        "gunicorn app:app",
+        "gunicorn --threads 4 app:app",
     ),
     Case(
         "pyproject",
@@ -98,7 +103,7 @@ CASES = [
             "pyproject.toml": '[project]\nname="x"\ndependencies = ["flask", "gunicorn>=22; os_name == \'posix\'"]',
             "app.py": FLASK,
         },
-        "gunicorn app:app",
+        "gunicorn --threads 4 app:app",
     ),
     Case(
         "poetry",
@@ -108,16 +113,16 @@ CASES = [
         },
         "uvicorn main:app",
     ),
-    Case("pipfile", {"Pipfile": "[packages]\ngunicorn = '*'", "app.py": FLASK}, "gunicorn app:app"),
+    Case("pipfile", {"Pipfile": "[packages]\ngunicorn = '*'", "app.py": FLASK}, "gunicorn --threads 4 app:app"),
     Case(
         "setup.py",
         {"setup.py": 'setup(install_requires=[\n"gunicorn>=20", "flask"])', "app.py": FLASK},
-        "gunicorn app:app",
+        "gunicorn --threads 4 app:app",
     ),
     Case(
         "setup.cfg",
         {"setup.cfg": "[options]\ninstall_requires =\n    gunicorn>=20\n", "app.py": FLASK},
-        "gunicorn app:app",
+        "gunicorn --threads 4 app:app",
     ),
     Case(
         "aliases",
@@ -128,8 +133,8 @@ CASES = [
     Case(
         "renamed import",
         {"app.py": "from fastapi.applications import FastAPI as Base\napp = Base()"},
-        "granian --interface asgi app:app",
-        GRANIAN,
+        "uvicorn app:app",
+        UVICORN,
     ),
     Case(
         "a subclass",
@@ -176,14 +181,14 @@ CASES = [
     Case(
         "plain ASGI",
         {"app.py": "async def app(scope, receive, send):\n    pass"},
-        "granian --interface asgi app:app",
-        GRANIAN,
+        "uvicorn app:app",
+        UVICORN,
     ),
     Case(
         "an ASGI class",
         {"app.py": "class App:\n    async def __call__(self, scope, receive, send):\n        pass\napp = App()"},
-        "granian --interface asgi app:app",
-        GRANIAN,
+        "uvicorn app:app",
+        UVICORN,
     ),
     Case(
         "a factory with gunicorn",
@@ -191,7 +196,7 @@ CASES = [
             "requirements.txt": "gunicorn",
             "app.py": "from flask import Flask\ndef create_app(config=None):\n    app = Flask('x')\n    return app",
         },
-        "gunicorn 'app:create_app()'",
+        "gunicorn --threads 4 'app:create_app()'",
     ),
     Case(
         "a factory with uvicorn",
@@ -249,8 +254,8 @@ CASES = [
     Case(
         "main imports app",
         {"main.py": FASTAPI + "from api import app as inner\napp.mount('/x', inner)", "api.py": FASTAPI},
-        "granian --interface asgi main:app",
-        GRANIAN,
+        "uvicorn main:app",
+        UVICORN,
     ),
     Case(
         "only under the main guard",
@@ -273,34 +278,34 @@ CASES = [
             "shop/main.py": "from shop.db import x\n" + FASTAPI,
             "shop/db.py": "",
         },
-        "granian --interface asgi shop.main:app",
-        GRANIAN,
+        "uvicorn shop.main:app",
+        UVICORN,
     ),
     Case(
         "a folder without __init__",
         {"requirements.txt": "", "app/main.py": "from app.db import x\n" + FASTAPI, "app/db.py": ""},
-        "granian --interface asgi app.main:app",
-        GRANIAN,
+        "uvicorn app.main:app",
+        UVICORN,
     ),
     Case(
         "a folder whose modules import each other by bare name",
         {"requirements.txt": "", "backend/main.py": "import db\n" + FASTAPI, "backend/db.py": ""},
-        "granian --interface asgi main:app",
-        GRANIAN,
+        "uvicorn main:app",
+        UVICORN,
         {"PYTHONPATH": "backend"},
     ),
     Case(
         "a folder that is no Python name",
         {"requirements.txt": "", "my-app/main.py": FASTAPI},
-        "granian --interface asgi main:app",
-        GRANIAN,
+        "uvicorn main:app",
+        UVICORN,
         {"PYTHONPATH": "my-app"},
     ),
     Case(
         "a folder with a space",
         {"requirements.txt": "", "my app/main.py": FASTAPI},
-        "granian --interface asgi main:app",
-        GRANIAN,
+        "uvicorn main:app",
+        UVICORN,
         {"PYTHONPATH": "my app"},
     ),
     Case(
@@ -309,8 +314,8 @@ CASES = [
     Case(
         "near the top before deep",
         {"main.py": FASTAPI, "admin/main.py": FASTAPI},
-        "granian --interface asgi main:app",
-        GRANIAN,
+        "uvicorn main:app",
+        UVICORN,
     ),
     Case(
         "the own server decides",
@@ -334,7 +339,11 @@ CASES = [
         "python main.py",
     ),
     Case("django", DJANGO, "granian --interface wsgi shop.wsgi:application", GRANIAN),
-    Case("django with gunicorn", DJANGO | {"requirements.txt": "django\ngunicorn"}, "gunicorn shop.wsgi:application"),
+    Case(
+        "django with gunicorn",
+        DJANGO | {"requirements.txt": "django\ngunicorn"},
+        "gunicorn --threads 4 shop.wsgi:application",
+    ),
     Case("django with uvicorn only", DJANGO | {"requirements.txt": "django\nuvicorn"}, "uvicorn shop.asgi:application"),
     Case(
         "django with channels",
@@ -344,8 +353,8 @@ CASES = [
     Case(
         "django with ASGI_APPLICATION",
         DJANGO | {"shop/settings.py": SETTINGS + "ASGI_APPLICATION = 'x'"},
-        "granian --interface asgi shop.asgi:application",
-        GRANIAN,
+        "uvicorn shop.asgi:application",
+        UVICORN,
     ),
     Case(
         "django in a folder",

@@ -236,7 +236,7 @@ def test_a_declared_root() -> None:
 def test_the_one_folder_with_an_app_is_the_root() -> None:
     files = {"frontend/package.json": "{}", "backend/requirements.txt": "gunicorn", "backend/app.py": FLASK}
     spec = understood(files | {"README.md": "", "tools/setup.py": "", "tools/x.py": "pass"})
-    assert (spec.root, spec.processes[0].command) == ("backend", "gunicorn app:app")
+    assert (spec.root, spec.processes[0].command) == ("backend", "gunicorn --threads 4 app:app")
     (row,) = [row for row in explain(spec) if row.setting == "app.root"]
     assert row.where == "backend/requirements.txt"
 

@@ -9,10 +9,10 @@ from pullet.domain.app import AppSpec, StaticMount
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMANDS = {
-    "asgi-plain": "granian --interface asgi app:app",
-    "django-notes": "gunicorn config.wsgi:application",
+    "asgi-plain": "uvicorn app:app",
+    "django-notes": "gunicorn --threads 4 config.wsgi:application",
     "fastapi-hello": "uvicorn main:app",
-    "flask-hello": "gunicorn app:app",
+    "flask-hello": "gunicorn --threads 4 app:app",
     "litestar-hello": "granian --interface asgi app:app",
     "starlette-hello": "uvicorn app:app",
     "wsgi-plain": "granian --interface wsgi wsgi:application",

@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from pullet.config.app_file import AppFile
 from pullet.config.reading import dotted, fields_by_key, is_open_table, model_inside, toml_value
+from pullet.config.settings_file import SettingsFile
 from pullet.config.values import Duration, Folder, PositiveDuration, Size
 
 
@@ -44,7 +45,15 @@ the repository.""",
     schema="pullet.schema.json",
     names={"processes": "web", "schedule": "cleanup", "services": "db", "gates.budget": '"GET /"'},
 )
-FILES = (APP_FILE,)
+SETTINGS = ConfigurationFile(
+    title="settings.toml",
+    introduction="""In `$PULLET_HOME`: what was chosen for this box. Options of `pullet serve` and `pullet up` are kept
+here, so that the next start needs none.""",
+    model=SettingsFile,
+    schema="settings.schema.json",
+    names={},
+)
+FILES = (APP_FILE, SETTINGS)
 
 
 def render(files: tuple[ConfigurationFile, ...] = FILES) -> dict[str, str]:
@@ -76,8 +85,15 @@ def _without_parsed_defaults(schema: Any) -> Any:
 def _file(file: ConfigurationFile) -> Iterator[str]:
     yield f"## {file.title}\n\n{file.introduction}\n"
     yield f"Editors complete and check it with [{file.schema}]({file.schema}).\n"
-    for key, field in fields_by_key(file.model).items():
-        yield from _section(file, key, field)
+    fields = fields_by_key(file.model)
+    scalars = {
+        k: f for k, f in fields.items() if model_inside(f.annotation) is None and not is_open_table(f.annotation)
+    }
+    if scalars:
+        yield from _table(scalars)
+    for key, field in fields.items():
+        if key not in scalars:
+            yield from _section(file, key, field)
 
 
 def _section(file: ConfigurationFile, key: str, field: FieldInfo) -> Iterator[str]:

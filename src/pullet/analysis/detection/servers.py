@@ -10,7 +10,9 @@ from pathlib import PurePosixPath
 from pullet.analysis.detection.application import ASGI, WSGI, Application
 from pullet.domain.app import Server
 
-DEFAULT = Server.GRANIAN
+# uvicorn tells websockets to go (1012) and finishes what is in flight; granian closes them without a word, but is the
+# leaner one for WSGI (docs/adr/0010).
+DEFAULT = {WSGI: Server.GRANIAN, ASGI: Server.UVICORN}
 
 PREFERENCE = {
     WSGI: (Server.GUNICORN, Server.GRANIAN, Server.WAITRESS, Server.HYPERCORN),
@@ -34,14 +36,14 @@ def choose_server(application: Application, available: Collection[str]) -> Serve
     """The best of the app's own servers that can serve the application, else the default one."""
     own = (server for server in PREFERENCE[application.interface] if server in available)
     usable = (server for server in own if not (server is Server.DAPHNE and application.factory))
-    return next(usable, DEFAULT)
+    return next(usable, DEFAULT[application.interface])
 
 
 def serve(server: Server, application: Application) -> str:
     """The command line.
 
     >>> serve(Server.GUNICORN, Application("wsgi", "shop.wsgi", "application"))
-    'gunicorn shop.wsgi:application'
+    'gunicorn --threads 4 shop.wsgi:application'
     """
     plain = f"{application.module}:{application.name}"
     match server:
@@ -55,7 +57,9 @@ def serve(server: Server, application: Application) -> str:
         case Server.HYPERCORN:
             return shlex.join(["hypercorn", f"{'wsgi:' if application.interface == WSGI else ''}{application.target}"])
         case _:
-            return shlex.join([str(server), application.target])
+            # One gunicorn process with threads: a slow request holds nobody up, and memory stays small.
+            threads = ["--threads", "4"] if server is Server.GUNICORN else []
+            return shlex.join([str(server), *threads, application.target])
 
 
 def server_of(command: str) -> Server | None:
