@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -80,13 +81,15 @@ class Repository:
         return time.time()
 
     def greet(self, greeting: str) -> float:
-        """Change the greeting that every example has, and commit."""
-        [file] = [path for path in self.folder.rglob("*.py") if "GREETING = " in path.read_text()]
-        lines = [
-            f'GREETING = "{greeting}"' if line.startswith("GREETING = ") else line
-            for line in file.read_text().splitlines()
-        ]
-        file.write_text("\n".join(lines) + "\n")
+        """Change a line of Python and what the page says, and commit."""
+        for path in (*self.folder.rglob("*.py"), *self.folder.rglob("*.html")):
+            before = path.read_text()
+            after = re.sub(r"^MESSAGE = .*$", f'MESSAGE = "{greeting}"', before, flags=re.M)
+            after = re.sub(r"<title>Notes.*</title>", f"<title>Notes {greeting}</title>", after)
+            if path.name == "views.py":
+                after += f"# {greeting}\n"
+            if after != before:
+                path.write_text(after)
         return self.commit(greeting)
 
     def configure(self, pullet_toml: str) -> None:

@@ -16,8 +16,8 @@ from bench.box import Box, Repository, box, spread, wait
 
 APPS = ("flask-hello", "fastapi-hello", "django-notes")
 PHASES = ("resolve", "build", "check", "prepare", "start", "probe", "switch")
-# collectstatic and migrate are Django's own work: measured without them.
-NO_COMMANDS = "[build]\ncommands = []\n[release]\ncommands = []\n"
+# A migration is the app's own work; collectstatic is needed by Django's manifest storage and stays.
+NO_COMMANDS = "[release]\ncommands = []\n"
 NO_SPARES = "[processes.web]\nspares = 0\n"
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PULLET = [sys.executable, "-m", "pullet.cli.main"]
-OLD, NEW = "Hello from Pullet", "Hello again, from a new commit"
+OLD, NEW = "Hello from Flask", "Hello again, from a new commit"
 LIMIT = 60.0  # seconds for a page to appear
 
 
@@ -65,7 +65,7 @@ def run(folder: Path, port: int, *, check: bool) -> int:
     print(
         f"""
 It is live. Look at it:     http://hello.localhost:{port}
-Change it:                  {repository}/app.py (GREETING), then
+Change it:                  {repository}/app.py (MESSAGE), then
                             git -C {repository} commit -am "A new greeting"
 Watch:                      PULLET_HOME={folder / "home"} {CHECKOUT}/scripts/pullet status
 End everything:             Ctrl-C here
