@@ -91,7 +91,10 @@ class Pullet:
     # -- what it says of itself ------------------------------------------------------------------------------------
 
     def status(self) -> Any:
-        return json.loads(self.do("status", "--json").out)
+        """`pullet status` also exits with 1 where an app is not ready."""
+        result = self.run("status", "--json")
+        assert result.code in (0, 1), result.text
+        return json.loads(result.out)
 
     def app(self, name: str) -> Any:
         return next(row for row in self.status()["environments"] if row["app"] == name)
@@ -105,9 +108,13 @@ class Pullet:
 
     def events(self, name: str) -> Any:
         """Only the API has them so far."""
-        connection = _UnixConnection(self._api_socket())
+        return self.api(f"apps/{name}/events")
+
+    def api(self, path: str) -> Any:
+        """A question to the daemon in some milliseconds, where starting a command line would take too long."""
+        connection = _UnixConnection(str(self.home / "sockets" / "api.sock"))
         with contextlib.closing(connection):
-            connection.request("GET", f"/v1/apps/{name}/events")
+            connection.request("GET", f"/v1/{path}")
             return json.loads(connection.getresponse().read())
 
     def fleet_commits(self) -> int:
@@ -130,6 +137,13 @@ class Pullet:
         except OSError as err:
             return str(err)
         return "\n".join(text.splitlines()[-lines:])
+
+    def answers(self) -> bool:
+        try:
+            self.api("openapi.json")
+        except OSError:
+            return False
+        return True
 
     # -- what the world sees ---------------------------------------------------------------------------------------
 
@@ -182,7 +196,7 @@ class Pullet:
                 start_new_session=True,
             )
         self._daemons.append(daemon)
-        until(lambda: daemon.poll() is not None or self.run("status").code == 0, 30)
+        until(lambda: daemon.poll() is not None or self.answers(), 30)
         assert daemon.poll() is None, f"the daemon ended with {daemon.returncode}:\n{self.log_tail()}"
 
     def kill_daemon(self) -> None:
@@ -224,7 +238,7 @@ class Pullet:
     def close(self) -> dict[int, str]:
         try:
             if (self.home / "daemon.lock").exists():
-                if self.run("status").code != 0:
+                if not self.answers():
                     self.serve()  # killed by a test: another daemon adopts what it left and ends it
                 self.stop()
         finally:
@@ -240,9 +254,6 @@ class Pullet:
         with contextlib.suppress(AssertionError):
             until(lambda: not self.processes(), 5)
         return self.processes()
-
-    def _api_socket(self) -> str:
-        return str(self.home / "sockets" / "api.sock")
 
 
 class _UnixConnection(http.client.HTTPConnection):
