@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,18 @@ if not reached.exists():
 _SLOW_IMPORT = "import time\ntime.sleep(0.3)"  # so that starting and probing take long enough to be hit
 
 
-@pytest.fixture
+_versions = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Pullet]:
+    """One home for all the kills: its history of them makes every next one harder."""
+    pullet = Pullet()
+    yield pullet
+    assert not pullet.close(), "processes outlived `pullet stop`"
+
+
+@pytest.fixture(scope="module")
 def shop(own: Pullet) -> Repository:
     repository = Repository(own.root / "repositories" / "shop")
     repository.push(app_py=wsgi("v0", _SLOW_IMPORT), requirements_txt="granian\n")
@@ -67,35 +79,35 @@ def _settled(own: Pullet) -> bool:
 
 @pytest.mark.parametrize("step", ["build", "release"])
 def test_killed_within_a_command(own: Pullet, shop: Repository, converges: Callable[[int], None], step: str) -> None:
-    config = f'[{step}]\ncommands = ["python hold.py reached"]\n'
-    shop.push(app_py=wsgi("v1"), pullet_toml=config, hold_py=_HOLD)
-    until(lambda: list(own.home.glob("releases/shop/production/*/tree/reached")), 30)
+    version = next(_versions)
+    config = f'[{step}]\ncommands = ["python hold.py {step}-reached"]\n'
+    shop.push(app_py=wsgi(f"v{version}"), pullet_toml=config, hold_py=_HOLD)
+    until(lambda: list(own.home.glob(f"releases/shop/production/*/tree/{step}-reached")), 30)
     own.kill_daemon()
-    converges(1)
+    converges(version)
+    shop.commit({"app.py": wsgi(f"v{next(_versions)}")}, "pullet.toml", "hold.py")
 
 
 @pytest.mark.parametrize("step", ["resolve", "start", "probe", "switch"])
 def test_killed_as_a_step_begins(own: Pullet, shop: Repository, converges: Callable[[int], None], step: str) -> None:
-    for version in (1, 2):
-        shop.push(app_py=wsgi(f"v{version}", _SLOW_IMPORT))
-        _wait_for_step(own, version, step)
-        own.kill_daemon()
-        converges(version)
+    version = next(_versions)
+    sha = shop.push(app_py=wsgi(f"v{version}", _SLOW_IMPORT))
+
+    def reached() -> bool:
+        latest = own.api("apps/shop/deployments")[0]
+        return latest["revision"]["sha"] == sha and any(row["name"] == step for row in latest["steps"])
+
+    until(reached, 20)
+    own.kill_daemon()
+    converges(version)
 
 
 def test_killed_at_any_moment(own: Pullet, shop: Repository, converges: Callable[[int], None]) -> None:
     """From before the poll to after the former release has been told to stop."""
     moments = random.Random(2)
-    for version in range(1, 9):
+    for _ in range(6):
+        version = next(_versions)
         shop.push(app_py=wsgi(f"v{version}", _SLOW_IMPORT))
         time.sleep(moments.uniform(0.0, 2.5))  # the moment is what is tested: any will do
         own.kill_daemon()
         converges(version)
-
-
-def _wait_for_step(own: Pullet, version: int, step: str) -> None:
-    def reached() -> bool:
-        latest = own.api("apps/shop/deployments")[0]
-        return latest["release"] == version + 1 and any(row["name"] == step for row in latest["steps"])
-
-    until(reached, 20)
