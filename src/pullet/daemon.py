@@ -89,7 +89,8 @@ def _settle(home: Home, options: Options) -> SettingsFile:
 
 
 async def _serve(home: Home, chosen: SettingsFile) -> None:
-    control = await _compose(home, chosen)
+    source = GitSource(home, ProcessRunner())
+    control = await _compose(home, chosen, source)
     end, everything = asyncio.Event(), asyncio.Event()
 
     def stop() -> None:
@@ -100,20 +101,24 @@ async def _serve(home: Home, chosen: SettingsFile) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     await control.neighbours.router.ensure()
+    target = asyncio.create_task(control.target.run(), name="target")
+    waiting = asyncio.create_task(end.wait(), name="end")
+    ready = asyncio.create_task(control.target.ready.wait(), name="ready")
+    await asyncio.wait({target, waiting, ready}, return_when=asyncio.FIRST_COMPLETED)
     async with (
         _server(create_api(control, stop), home.api_socket, 0o600),
         _server(create_hooks(control), home.hooks_socket, 0o666),
     ):
-        target = asyncio.create_task(control.target.run(), name="target")
-        waiting = asyncio.create_task(end.wait(), name="end")
         await asyncio.wait({target, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        for task in (waiting, ready):
+            task.cancel()
         if target.done():
             target.result()  # a bug, or what the router met at the start: say it
         target.cancel()
         await asyncio.wait({target})
         if everything.is_set():
             await _end_everything(control.neighbours)
+    await source.close()
     control.neighbours.store.close()
 
 
@@ -128,11 +133,10 @@ async def examine(root: Path) -> Sequence[Capability]:
     return await capabilities(home, UvBuilder(home, runner, sandbox), runtime, router)
 
 
-async def _compose(home: Home, chosen: SettingsFile) -> Control:
+async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Control:
     clock, runner, groups = SystemClock(), ProcessRunner(), cgroups.detect()
     sandbox = await detect_sandbox(home, runner)
     supervisor = ShimSupervisor(runner, groups)
-    source = GitSource(home, runner)
     fleet: Fleet = LocalFleet(home, chosen.target, runner)
     if chosen.fleet:
         fleet = RemoteFleet(chosen.fleet, chosen.target, source)

@@ -54,6 +54,7 @@ class World:
     router: FakeRouter = field(default_factory=FakeRouter)
     prober: FakeProber = field(default_factory=FakeProber)
     mortality: Mortality | None = None
+    settle: float = 0.0
 
     def __post_init__(self) -> None:
         self.store = SqliteStore(None, self.clock)
@@ -72,7 +73,7 @@ class World:
             runtime=mortal(self.runtime),
             router=mortal(self.router),
             prober=self.prober,
-            settle=0.0,
+            settle=self.settle,
         )
 
     @asynccontextmanager
@@ -206,6 +207,22 @@ async def test_a_rollback_holds_until_the_next_commit(world: World) -> None:
         await until(serves(world, "three"))
 
 
+async def test_a_release_that_is_wanted_again_while_it_stops_starts_afresh(world: World) -> None:
+    """Otherwise visitors would be led to processes that are on their way out."""
+    good = world.repository.commit(app("one"))
+    world.settle = 0.2
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        bad = await push(world, target, "two")
+        await until(serves(world, "two"))
+        hold(world, good, bad, 1)
+        await target.refresh()
+        await until(serves(world, "one"))
+        assert world.runtime.stopped == [InstanceId(ReleaseId(SHOP, 1), "web", 0)]
+        assert world.runtime.started.count(InstanceId(ReleaseId(SHOP, 1), "web", 0)) == 2
+        await until(lambda: world.alive == {1})
+
+
 async def test_a_release_that_crashes_in_its_watch_window_is_rolled_back_and_stays_so(world: World) -> None:
     world.repository.commit(app("one"))
     async with world.daemon() as target:
@@ -238,6 +255,18 @@ async def test_suspended_resumed_removed(world: World) -> None:
         await until(lambda: world.live_text == "nothing" and not world.alive)
         await until(lambda: SHOP not in target.environments)
     assert not list(world.home.releases.glob("*/*/*"))
+
+
+async def test_a_fleet_file_with_a_mistake_changes_nothing_and_is_told(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        world.fleet.edit_by_hand("shop", world.fleet_text() + "\n[environment]\n")
+        await until(lambda: any(c.reason == "FleetFileInvalid" for c in target.environments[SHOP].conditions))
+        assert "one" in world.live_text
+        assert "environments" in next(
+            c.message for c in target.environments[SHOP].conditions if c.reason == "FleetFileInvalid"
+        )
 
 
 async def test_an_app_that_left_the_fleet_while_no_daemon_ran_is_removed(world: World) -> None:

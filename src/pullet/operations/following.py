@@ -15,6 +15,7 @@ from pullet.reconcile.environment import EnvironmentLoop
 
 async def follow(control: Control, key: EnvironmentKey, *, retry: bool = False) -> AsyncIterator[Progress]:
     """Ask the repository and the environment once more, and report until the answer is whole."""
+    await control.target.refresh()
     loop = control.target.environment(key)
     before = _latest(control, key)
     if not loop.assignment.remove:
@@ -37,6 +38,7 @@ async def follow(control: Control, key: EnvironmentKey, *, retry: bool = False) 
 
 async def _verdict(control: Control, loop: EnvironmentLoop) -> Progress:
     if loop.removed:
+        await control.target.refresh()  # it leaves the list of environments with that
         return Progress(f"{loop.key} is gone.", done=True, ok=True)
     status = await environment_status(control, loop.key.app, loop.key.name)
     bad = _what_is_wrong(status.conditions)

@@ -41,7 +41,7 @@ from pullet.planner.tracking import resolve as track_tip
 from pullet.ports import LogSink, Page
 from pullet.reconcile.deploying import DeploymentScribe, trigger_of
 from pullet.reconcile.neighbours import Neighbours
-from pullet.reconcile.observation import Observer
+from pullet.reconcile.observation import Observer, without_stopping
 from pullet.reconcile.sources import SourceLoop
 from pullet.reconcile.steps import Steps
 from pullet.reconcile.wakeups import Changes, wait_for_wake
@@ -168,7 +168,7 @@ class EnvironmentLoop:
         while True:
             self._moved.clear()
             desired = self._desired()
-            observed = await self._observer.observe(desired.hosts)
+            observed = without_stopping(await self._observer.observe(desired.hosts), self._stopping)
             self._seen = (desired, observed)
             if self._went_bad(observed):
                 continue
@@ -215,6 +215,7 @@ class EnvironmentLoop:
                 self._stop_aside(step.release, steps)
                 continue
             try:
+                await self._stopped(plan.goal)
                 await self._do(step, plan, desired, observed, steps)
             except PulletError as err:
                 if not self._accept_failure(plan.goal, observed, err):
@@ -330,9 +331,17 @@ class EnvironmentLoop:
             finally:
                 self._stopping.discard(number)
                 self._wake.set()
+                self._changes.notify()
 
         self._stopping.add(number)
         self._aside.create_task(stop(), name=f"stop:{self.key}/{number}")
+
+    async def _stopped(self, number: int | None) -> None:
+        """Wait until the release, if it is being stopped, is gone: what is wanted again starts afresh."""
+        while number in self._stopping:
+            changed = self._changes.subscribe()
+            if number in self._stopping:
+                await changed.wait()
 
     async def _settle(self, desired: Desired, observed: Observed, plan: Plan) -> None:
         """Nothing is left to do: tidy up, and be ready for the next commit."""

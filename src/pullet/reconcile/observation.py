@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.plan import Observed, ObservedRelease
@@ -78,6 +79,15 @@ class Observer:
 
 def _pids(instances: Iterable[Instance]) -> frozenset[int | None]:
     return frozenset(instance.pid for instance in instances)
+
+
+def without_stopping(observed: Observed, stopping: Collection[int]) -> Observed:
+    """A release that was told to stop runs no more, however alive it still looks: nothing may be led to it."""
+    releases = tuple(
+        replace(release, running=False, healthy=False) if release.number in stopping else release
+        for release in observed.releases
+    )
+    return replace(observed, releases=releases)
 
 
 def is_running(release: Release, instances: Sequence[Instance]) -> bool:

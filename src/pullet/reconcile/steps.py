@@ -18,7 +18,7 @@ from pullet.planner.admission import refusal
 from pullet.ports import LogSink, Page, RouteTarget
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.probing import Probe
-from pullet.reconcile.tasks import together
+from pullet.reconcile.tasks import both, together
 from pullet.reconcile.understanding import apply_overrides, understand_app
 
 RELEASE_COMMAND_LIMIT = 600.0  # seconds for one release command, e.g. a migration
@@ -60,18 +60,19 @@ class Steps:
                 await self.discard(number)
 
     async def resolve(self, number: int, log: LogSink) -> None:
-        """Bring the commit here, understand the app, write its files."""
+        """Bring the commit here; understand the app while its files are written."""
         release = self.release(number)
         sha = release.candidate.revision.sha
         await self._world.source.fetch(self._source, sha)
-        spec = await understand_app(self._world.source.tree(self._source, sha), release.id.environment.app)
+        tree, app = self._world.source.tree(self._source, sha), release.id.environment.app
+        writing = self._world.source.check_out(self._source, sha, self._world.home.tree(release.id))
+        spec, _ = await both(understand_app(tree, app), writing, name=f"resolve:{self._environment.key}")
         spec = apply_overrides(spec, self._environment)
         runnable = frozenset(gate.name for gate in self._world.gates)
         if refused := refusal(spec, self._environment, self._source, runnable):
             raise refused
         for decision in spec.decisions:
             log(f"{decision.subject} = {decision.value}  ({', '.join(str(e.place) for e in decision.evidence)})")
-        await self._world.source.check_out(self._source, sha, self._world.home.tree(release.id))
         self._advance(release.id, Stage.RESOLVED, spec=spec)
 
     async def build(self, number: int, log: LogSink) -> None:

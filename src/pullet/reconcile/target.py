@@ -9,6 +9,7 @@ from typing import Any
 from pullet.domain.errors import NotFound, PulletError
 from pullet.domain.fleet import EnvironmentSpec, FleetState, SourceSpec, Track, TrackKind
 from pullet.domain.identity import EnvironmentKey
+from pullet.planner.claims import settle_claims
 from pullet.reconcile.adoption import adopt
 from pullet.reconcile.environment import Assignment, EnvironmentLoop
 from pullet.reconcile.neighbours import Neighbours
@@ -31,6 +32,8 @@ class TargetLoop:
         self._world = neighbours
         self._tasks: asyncio.TaskGroup | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
+        self.ready = asyncio.Event()
+        """Set once the fleet has been looked at for the first time."""
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
 
@@ -43,6 +46,7 @@ class TargetLoop:
             while True:
                 self._wake.clear()
                 await self.refresh()
+                self.ready.set()
                 await wait_for_wake(self._wake, FLEET_INTERVAL)
 
     async def refresh(self) -> None:
@@ -78,13 +82,16 @@ class TargetLoop:
         return len(chosen)
 
     async def _assignments(self, state: FleetState) -> dict[EnvironmentKey, Assignment]:
-        errors = dict(state.errors)
+        errors = {path.rsplit("/", 1)[-1].removesuffix(".toml"): message for path, message in state.errors}
+        routes = await self._world.router.routes()
+        holders = {host: target.release.environment for host, target in routes.items() if target.release is not None}
+        settled = settle_claims((spec for app in state.apps for spec in app.environments), holders)
         wanted = {
-            environment.key: Assignment(environment, app.source, error=errors.get(app.app, ""))
+            spec.key: Assignment(settled[spec.key][0], app.source, error=errors.get(app.app) or settled[spec.key][1])
             for app in state.apps
-            for environment in app.environments
+            for spec in app.environments
         }
-        for key in await self._environments_on_the_box():
+        for key in {*await self._environments_on_the_box(), *holders.values()}:
             if key not in wanted and key.app not in state.unreadable:
                 wanted[key] = _removal(key)
         return wanted
@@ -92,12 +99,10 @@ class TargetLoop:
     async def _environments_on_the_box(self) -> set[EnvironmentKey]:
         """What exists, whatever the fleet says: an environment taken out of the fleet while Pullet was down, too."""
         instances = await self._world.runtime.observe()
-        routes = await self._world.router.routes()
         return {
             *self.environments,
             *(release.id.environment for release in self._world.store.releases.all()),
             *(instance.id.release.environment for instance in instances),
-            *(target.release.environment for target in routes.values() if target.release is not None),
         }
 
     def _align(self, wanted: Mapping[EnvironmentKey, Assignment]) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from pullet.domain.errors import PulletError
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 async def together(*work: Coroutine[Any, Any, object], name: str) -> None:
@@ -17,6 +20,17 @@ async def together(*work: Coroutine[Any, Any, object], name: str) -> None:
                 tasks.create_task(coroutine, name=f"{name}:{index}")
     except* PulletError as group:
         raise _first(group) from group
+
+
+async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U], *, name: str) -> tuple[T, U]:
+    """The results of two things done at the same time; fails as `together` does."""
+    results: dict[int, Any] = {}
+
+    async def keep(index: int, work: Coroutine[Any, Any, object]) -> None:
+        results[index] = await work
+
+    await together(keep(0, one), keep(1, other), name=name)
+    return results[0], results[1]
 
 
 def _first(group: BaseExceptionGroup[PulletError]) -> PulletError:

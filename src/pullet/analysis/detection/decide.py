@@ -70,7 +70,7 @@ def _understand_at(
     if _WEB not in decisions:
         raise NoAppFound(
             f"Nothing to run was found in {name}" + (f"/{root}" if root != "." else ""),
-            context=f"Looked for {_LOOKED_FOR}.",
+            context="\n".join((f"Looked for {_LOOKED_FOR}.", *repository.unreadable.values())),
             hint='Write a pullet.toml with [processes.web] command = "…", or name the folder: [app] root = "…".',
         )
     return AppSpec(

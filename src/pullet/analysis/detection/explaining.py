@@ -20,8 +20,13 @@ def _lines(spec: AppSpec) -> Iterator[str]:
         yield f"added: {added}"
 
 
+def _plain(decision: Decision) -> str:
+    """A dependency file's kind is inside its name, so the name is enough."""
+    return decision.value.split(" ", 1)[-1] if decision.subject == "dependencies" else decision.value
+
+
 def _decision(decision: Decision) -> Iterator[str]:
-    yield f"{decision.subject} = {decision.value}"
+    yield f"{decision.subject} = {_plain(decision)}"
     for evidence in decision.evidence:
         yield f"    from {evidence.place}: {evidence.because} ({evidence.confidence.value})"
     for loser in decision.runners_up:

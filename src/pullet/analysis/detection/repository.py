@@ -88,6 +88,8 @@ class Repository:
 
     paths: frozenset[str]
     files: Mapping[str, bytes]
+    unreadable: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Python files that were looked at and do not parse -> why: the likeliest reason for finding nothing."""
     _trees: dict[str, ast.Module | None] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -115,23 +117,26 @@ class Repository:
     def tree(self, path: str) -> ast.Module | None:
         """The syntax tree; None for what does not parse: Python 2, a bomb, no Python at all."""
         if path not in self._trees:
-            self._trees[path] = _parse(self.text(path))
+            self._trees[path] = self._parse(path)
         return self._trees[path]
+
+    def _parse(self, path: str) -> ast.Module | None:
+        text = self.text(path)
+        if text is None:
+            return None
+        try:
+            with warnings.catch_warnings():  # what a repository's escapes deserve is not this program's to say
+                warnings.simplefilter("ignore")
+                return ast.parse(text)
+        except SyntaxError as err:
+            self.unreadable[path] = f"{path}:{err.lineno or 0} does not parse: {err.msg}"
+        except (ValueError, RecursionError, MemoryError):
+            self.unreadable[path] = f"{path} does not parse"
+        return None
 
     def top_folders(self) -> list[str]:
         folders = {path.split("/", 1)[0] for path in self.paths if "/" in path}
         return sorted(folder for folder in folders if folder not in _FOREIGN and not folder.startswith("."))
-
-
-def _parse(text: str | None) -> ast.Module | None:
-    if text is None:
-        return None
-    try:
-        with warnings.catch_warnings():  # what a repository's escapes deserve is not this program's to say
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def module_name(path: str) -> str:

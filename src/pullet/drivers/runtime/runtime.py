@@ -46,9 +46,9 @@ class ShimRuntime:
     async def start(self, request: StartRequest) -> Instance:
         folder = self._places.instance(request.id)
         state = self._supervisor.observe(folder)
-        if state.shim_pid is not None and not _half_woken(state, request.id):
+        if state.shim_pid is not None and state.phase is not Phase.STOPPING and not _half_woken(state, request.id):
             return _instance(state)
-        await self.stop(request.id, 0)
+        await self.stop(request.id, request.process.drain if state.phase is Phase.STOPPING else 0)
         await asyncio.to_thread(self._hand_over, request)
         state = await self._spares.take(request, self._supervised) or await self._start_cold(request)
         return _instance(await self._settle(request, state))

@@ -1,0 +1,96 @@
+"""Documentation that fails the build: nothing generated is stale, and everything a user can meet is described."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import pkgutil
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import pullet
+from pullet.cli import reference as commands
+from pullet.cli.main import main
+from pullet.config import reference as configuration
+from pullet.domain.conditions import ConditionType
+from pullet.domain.errors import PulletError
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def every_error_class() -> Iterator[type[PulletError]]:
+    for module in pkgutil.walk_packages(pullet.__path__, "pullet."):
+        if not module.name.endswith(("shim", "boot", "relay")):
+            importlib.import_module(module.name)
+    waiting = [PulletError]
+    while waiting:
+        kind = waiting.pop()
+        yield kind
+        waiting.extend(kind.__subclasses__())
+
+
+def test_every_error_code_is_explained() -> None:
+    page = (REFERENCE / "errors.md").read_text()
+    missing = {kind.code for kind in every_error_class() if f"| `{kind.code}` |" not in page}
+    assert missing == set()
+
+
+def test_every_condition_and_reason_is_explained() -> None:
+    page = (REFERENCE / "conditions.md").read_text()
+    tree = ast.parse((ROOT / "src/pullet/planner/status.py").read_text())
+    reasons = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"([A-Z][a-z]+)+", node.value)
+    }
+    assert reasons
+    assert {word for word in {*ConditionType, *reasons} if f"`{word}`" not in page} == set()
+
+
+def test_every_event_kind_is_explained() -> None:
+    page = (REFERENCE / "conditions.md").read_text()
+    code = "".join(path.read_text() for path in (ROOT / "src/pullet/reconcile").glob("*.py"))
+    kinds = set(re.findall(r'events\.append\(\s*"([a-z-]+)"', code))
+    assert kinds
+    assert {kind for kind in kinds if f"`{kind}`" not in page} == set()
+
+
+def test_generated_pages_are_not_stale() -> None:
+    assert (REFERENCE / "commands.md").read_text() == commands.render()
+    assert (REFERENCE / "configuration.md").read_text() == configuration.render()
+    assert (REFERENCE / "pullet.schema.json").read_text() == configuration.schema()
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for block in re.findall(r"```(?:console|sh|bash)\n(.*?)```", page.read_text(), re.S):
+            for line in block.splitlines():
+                words = line.removeprefix("$ ").split("  #")[0].split(" #")[0].strip()
+                if re.match(r"(\S+=\S+ )*(scripts/)?pullet ", words):
+                    yield page.name, re.sub(r"^(\S+=\S+ )*(scripts/)?pullet ", "", words)
+
+
+@pytest.mark.parametrize(("page", "line"), list(command_lines()))
+def test_every_command_line_in_the_docs_is_understood(page: str, line: str) -> None:
+    words = shlex.split(line)
+    context = main.make_context("pullet", list(words), resilient_parsing=True)
+    command = main.get_command(context, words[0])
+    assert command is not None, f"{page}: pullet {line}"
+    with contextlib.suppress(click.exceptions.Exit):  # --help
+        command.make_context(words[0], words[1:], parent=context)
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
