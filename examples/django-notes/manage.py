@@ -1,9 +1,15 @@
-#!/usr/bin/env python
+"""Django's command line."""
+
 import os
 import sys
 
-from django.core.management import execute_from_command_line
+
+def main():
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notesite.settings")
-    execute_from_command_line(sys.argv)
+    main()

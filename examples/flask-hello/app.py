@@ -1,19 +1,20 @@
-"""A page that greets. Change GREETING, commit, and watch the page change."""
+"""A page, a health check, and a text to change: edit MESSAGE, commit, and watch the page."""
 
 import os
+import platform
 
-from flask import Flask, render_template
+from flask import Flask, jsonify, render_template
 
-GREETING = "Hello from Pullet"
+MESSAGE = "Hello from Flask"
 
 app = Flask(__name__)
 
 
 @app.get("/")
-def home():
-    return render_template("home.html", greeting=GREETING, pid=os.getpid())
+def index():
+    return render_template("index.html", message=MESSAGE, python=platform.python_version(), pid=os.getpid())
 
 
 @app.get("/healthz")
 def health():
-    return {"ok": True}
+    return jsonify(status="ok")

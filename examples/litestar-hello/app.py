@@ -1,14 +1,18 @@
-"""The smallest Litestar app, made by a factory."""
+"""The smallest useful Litestar app."""
 
-from litestar import Litestar, get
+from litestar import Litestar, MediaType, get
 
-GREETING = "Hello from Pullet"
-
-
-@get("/")
-async def home() -> dict[str, str]:
-    return {"greeting": GREETING}
+MESSAGE = "Hello from Litestar"
 
 
-def create_app() -> Litestar:
-    return Litestar(route_handlers=[home])
+@get("/", media_type=MediaType.TEXT)
+async def index() -> str:
+    return MESSAGE
+
+
+@get("/healthz")
+async def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+app = Litestar(route_handlers=[index, health])

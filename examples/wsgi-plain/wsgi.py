@@ -1,9 +1,9 @@
-"""WSGI without a framework and without a dependency: Pullet adds the server."""
+"""PEP 3333 and nothing else: no framework, no dependencies. Pullet brings the server."""
 
-GREETING = "Hello from Pullet"
+MESSAGE = "Hello from plain WSGI"
 
 
 def application(environ, start_response):
-    body = f"{GREETING}\n".encode()
+    body = f"{MESSAGE}\n".encode()
     start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))])
     return [body]

@@ -29,6 +29,7 @@ from pullet.domain.home import Home
 from pullet.domain.runtime import Capability
 from pullet.drivers.build.builder import UvBuilder
 from pullet.drivers.fleet import LocalFleet, RemoteFleet
+from pullet.drivers.generated import GeneratedSecrets
 from pullet.drivers.git import GitSource
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.router.caddy import CaddyRouter
@@ -150,6 +151,7 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
         runtime=ShimRuntime(home, runner, supervisor, sandbox, groups),
         router=CaddyRouter(home, supervisor, chosen.port, tls=_tls(chosen)),
         prober=HttpProber(),
+        secrets=GeneratedSecrets(home),
         jitter=random.random,
     )
     settings = Settings(chosen.target, chosen.port, chosen.fleet or str(home.fleet))

@@ -240,6 +240,11 @@ class Router(Protocol):
     async def capabilities(self) -> Sequence[Capability]: ...
 
 
+class Secrets(Protocol):
+    def values(self, environment: EnvironmentKey, names: Sequence[str]) -> Mapping[str, str]:
+        """The values of generated secrets: made once, the same ever after. Raises StoreError, DiskFull."""
+
+
 class Prober(Protocol):
     async def probe(self, socket: str, host: str, path: str, timeout: float) -> int:
         """Status code of GET `path` over the unix socket. Raises ProbeFailed with what happened instead."""

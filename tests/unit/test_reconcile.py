@@ -20,6 +20,7 @@ from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
 from pullet.domain.release import Outcome, Trigger, Verdict
 from pullet.domain.runtime import Phase
+from pullet.drivers.generated import GeneratedSecrets
 from pullet.ports import RunResult
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.target import TargetLoop
@@ -73,6 +74,7 @@ class World:
             runtime=mortal(self.runtime),
             router=mortal(self.router),
             prober=self.prober,
+            secrets=GeneratedSecrets(self.home),
             settle=self.settle,
         )
 

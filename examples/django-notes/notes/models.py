@@ -3,10 +3,10 @@ from django.db import models
 
 class Note(models.Model):
     text = models.CharField(max_length=200)
-    written = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = ["-written"]
+        ordering = ["-created"]
 
-    def __str__(self) -> str:
+    def __str__(self):
         return self.text

@@ -1,241 +1,318 @@
-"""pullet.toml, or `[tool.pullet]` in pyproject.toml: what an app *is*. The descriptions here are the reference page."""
+"""pullet.toml: what an app is. The models are the manual, the schema and the check at once; see config/reference.py.
+
+The same keys may stand under [tool.pullet] of pyproject.toml. An app may have one of the two, not both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from pullet.config.reading import check, line_of, parse_toml
-from pullet.config.values import CommandLine, Duration, InsidePath, Label, Size, Table, Text, Variable
-from pullet.domain.app import StaticMount
-from pullet.domain.declared import Declared, DeclaredHealth, DeclaredProcess
+from pullet.config.lines import KeyPath, key_lines
+from pullet.config.reading import Section, dotted, line_of, parse_toml, read_toml_model
+from pullet.config.values import Duration, Folder, PositiveDuration, Size
+from pullet.domain.app import Confidence, Evidence, Place
+from pullet.domain.declared import Declared
 from pullet.domain.errors import ConfigError
 
 APP_FILE = "pullet.toml"
 PYPROJECT = "pyproject.toml"
+_TABLE = ("tool", "pullet")
 
 
-class AppTable(Table):
-    """Who the app is and where in the repository it lives."""
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    compiled = re.compile(pattern)
 
-    name: Label | None = Field(None, description="Default: the repository's name.", examples=["shop"])
-    root: InsidePath = Field(
-        ".", description="Sub-directory of a monorepo that holds the app.", examples=["services/shop"]
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(expected)
+        return text
+
+    return AfterValidator(check)
+
+
+_CLAUSE = r"(~=|===?|!=|[<>]=?)?\s*\d+(\.\d+)*(\.\*)?"
+AppName = Annotated[
+    str, _matching(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower-case letters, digits and hyphens")
+]
+PythonRequest = Annotated[
+    str, _matching(rf"{_CLAUSE}(\s*,\s*{_CLAUSE})*", 'a Python version such as "3.12" or ">=3.11,<3.14"')
+]
+
+
+def _one_line(text: str) -> str:
+    if not text.strip() or any(char < " " or char == "\x7f" for char in text):
+        raise ValueError("a command on one line")
+    return text
+
+
+CommandLine = Annotated[str, AfterValidator(_one_line)]
+ProcessName = Annotated[
+    str, _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", "a name of up to 39 letters, digits, - and _")
+]
+VariableName = Annotated[
+    str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,199}", "a variable name of letters, digits and _, such as LOG_LEVEL")
+]
+VariableValue = Annotated[str, _matching(r"[^\x00]*", "a text without NUL")]
+UrlPath = Annotated[str, _matching(r"/[!-~]*", 'a path of printable characters such as "/healthz"')]
+UrlPrefix = Annotated[
+    str, _matching(r"/(?!.*\.\.)[A-Za-z0-9._~/-]{1,200}", 'a URL prefix such as "/static", without ".." and wildcards')
+]
+Cron = Annotated[
+    str,
+    _matching(
+        r"([0-9A-Za-z*/,-]+ +){4}[0-9A-Za-z*/,-]+|@(hourly|daily|weekly|monthly|yearly)",
+        'five cron fields such as "0 3 * * *", or @hourly, @daily, @weekly, @monthly, @yearly',
+    ),
+]
+RequestLine = Annotated[
+    str, _matching(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /[!-~]*", 'a method and a path such as "GET /"')
+]
+
+
+class App(Section):
+    name: AppName | None = Field(
+        None, description="Name of the app. Default: the repository's name.", examples=["shop"]
     )
-    python: str | None = Field(
+    root: Folder = Field(
+        ".", description="The app's folder, for a repository that holds several.", examples=["backend"]
+    )
+    python: PythonRequest | None = Field(
         None,
-        description="Version wanted. Default: .python-version, runtime.txt, requires-python, else the platform's.",
-        examples=["3.12", ">=3.11,<3.13"],
+        description="Python version. Default: .python-version, runtime.txt, requires-python, else the platform's.",
+        examples=["3.12", ">=3.11,<3.14"],
     )
 
 
-class BuildTable(Table):
-    """What is done once a revision, after its dependencies are installed."""
-
+class Build(Section):
     commands: list[CommandLine] | None = Field(
         None,
-        description="Run in order in the check-out, confined to it. An empty list turns detected ones off.",
+        max_length=50,
+        description="Commands that run once a build, after the dependencies are installed. `[]` runs none, "
+        "also where one would be detected.",
         examples=[["python manage.py collectstatic --noinput"]],
     )
 
 
-class HealthTable(Table):
-    """How a web process is asked whether it works."""
-
-    path: Text = Field(
-        "/", description="Asked with GET. Declared: must answer 2xx or 3xx. Else anything under 500 is alive."
+class Health(Section):
+    path: UrlPath | None = Field(
+        None,
+        description="Path that answers 2xx or 3xx when the app works. Default: `/`, where any answer under 500 does.",
+        examples=["/healthz"],
     )
-    timeout: Duration = Field(5.0, description="Time for one answer.", examples=["5s"])
-    grace: Duration = Field(30.0, description="Time from start to the first healthy answer.", examples=["30s"])
+    timeout: PositiveDuration = Field(5.0, description="Longest wait for one answer.", examples=["5s"])
+    grace: PositiveDuration = Field(
+        30.0, description="Longest time from start to the first healthy answer.", examples=["30s"]
+    )
 
 
-class ProcessTable(Table):
-    """One process type. `web` is the one that traffic goes to."""
-
+class ProcessSection(Section):
     command: CommandLine | None = Field(
         None,
-        description="Listens on $PORT, or on the socket that Pullet gives to a server it knows. Default: detected.",
+        description="Command line. `web` listens on `$PORT`, or on the socket that Pullet gives to servers it knows "
+        "(gunicorn, uvicorn, granian, hypercorn, daphne, waitress). Default for `web`: detected.",
         examples=["granian --interface asgi shop.asgi:application"],
     )
-    instances: int | None = Field(None, ge=0, le=16, description="How many run side by side. Default: 1.", examples=[2])
+    instances: int = Field(1, ge=0, le=100, description="How many run side by side.", examples=[2])
     memory: Size | None = Field(
-        None, description="Hard limit; a process over it is restarted and the deployment says so.", examples=["512M"]
+        None, description="Hard limit an instance; one that goes over it is restarted.", examples=["512M"]
     )
-    drain: Duration | None = Field(
-        None, description="Time to finish what it is doing when told to stop. Default: 30s.", examples=["30s"]
+    health: Health = Field(
+        Health(), description="How Pullet asks whether the process works (`web` only).", examples=[{"path": "/healthz"}]
     )
-    spares: int | None = Field(
-        None, ge=0, le=1, description="Warm interpreters kept waiting. 0 turns it off. Default: 1."
+    drain: Duration = Field(
+        30.0, description="Time that a stopping process has to finish what it is doing.", examples=["30s"]
     )
-    health: HealthTable | None = None
+    spares: int = Field(
+        1, ge=0, le=1, description="Warm interpreters kept for the next release; 0 turns them off.", examples=[0]
+    )
 
 
-class ScheduleTable(Table):
-    """A command that runs at set times."""
-
-    cron: str = Field(description="Five fields: minute, hour, day, month, weekday.", examples=["0 3 * * *"])
-    command: CommandLine = Field(description="What to run.", examples=["python manage.py clearsessions"])
-    timezone: str = Field("UTC", description="Time zone of `cron`.", examples=["Europe/Paris"])
+class Schedule(Section):
+    cron: Cron = Field(description="When, in cron's five fields, UTC.", examples=["0 3 * * *"])
+    command: CommandLine = Field(description="What runs.", examples=["python manage.py clearsessions"])
 
 
-class ReleaseTable(Table):
-    """What is done once a deployment, before the new processes start, under a lock."""
-
+class ReleaseSection(Section):
     commands: list[CommandLine] | None = Field(
         None,
-        description="A failure leaves the old release serving. An empty list turns detected ones off.",
+        max_length=50,
+        description="Commands that run once a deployment, before the new processes start, one deployment at a time. "
+        "`[]` runs none, also where one would be detected.",
         examples=[["python manage.py migrate --noinput"]],
     )
 
 
-class ServiceTable(Table):
-    """A backing service."""
-
-    type: Literal["postgresql", "valkey", "redis", "sqlite", "volume"] = Field(
-        description="`sqlite` is a persistent file, `volume` a persistent folder."
+class Service(Section):
+    type: Literal["postgresql", "valkey", "sqlite", "volume"] = Field(
+        description="What is provided. `sqlite` is a persistent file, `volume` a persistent folder.",
+        examples=["postgresql"],
     )
-    extensions: list[str] = Field([], description="PostgreSQL extensions.", examples=[["pg_trgm"]])
-    path: InsidePath | None = Field(None, description="Where the app expects the file or folder.", examples=["media"])
-    persistent: bool | None = Field(None, description="For valkey: keep data over a restart.")
-    memory: Size | None = Field(None, description="For valkey: limit.", examples=["64M"])
+    extensions: list[Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,62}", "the name of an extension")]] = Field(
+        default_factory=list, description="PostgreSQL extensions to create.", examples=[["pg_trgm"]]
+    )
+    path: Folder | None = Field(
+        None, description="Where the file or folder appears in the app (sqlite, volume), such as `media`."
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Service:
+        if self.extensions and self.type != "postgresql":
+            raise ValueError("extensions with postgresql only")
+        if self.path is not None and self.type not in ("sqlite", "volume"):
+            raise ValueError("a path with sqlite and volume only")
+        return self
 
 
-class SecretsTable(Table):
-    """Secrets that the app needs; their values are in the fleet repository, sealed."""
-
-    required: list[Variable] = Field([], description="A deployment without one of them stops before start.")
-    generated: list[Variable] = Field([], description="Made once per environment.", examples=[["SECRET_KEY"]])
-
-
-class TestsGate(Table):
-    """The project's own tests."""
-
-    command: CommandLine | None = Field(None, examples=["pytest -q"], description="Default: detected.")
-    timeout: Duration | None = Field(None, examples=["10m"], description="Limit for the whole run.")
-
-
-class BrowserGate(Table):
-    """Tests in a real browser."""
-
-    tests: InsidePath | None = Field(None, examples=["tests/browser"], description="Folder of the tests.")
+class Secrets(Section):
+    required: list[VariableName] = Field(
+        default_factory=list,
+        description="Secrets without which the app is not deployed; the fleet file gives them.",
+        examples=[["STRIPE_KEY"]],
+    )
+    generated: list[VariableName] = Field(
+        default_factory=list,
+        description="Secrets that Pullet makes once an environment and keeps.",
+        examples=[["SECRET_KEY"]],
+    )
 
 
-class SecurityGate(Table):
-    """Assessment in OWASP's terms."""
+class TestsGate(Section):
+    command: CommandLine = Field("pytest -q", description="Runs the tests.", examples=["pytest -q"])
 
+
+class BrowserGate(Section):
+    tests: Folder = Field(description="Folder of browser tests.", examples=["tests/browser"])
+
+
+class SecurityGate(Section):
     fail_on: Literal["low", "medium", "high", "critical"] = Field(
-        "high", description="The lowest severity that blocks."
+        "high", description="Findings of this severity and above block the release.", examples=["high"]
     )
 
 
-class BudgetLine(Table):
-    """Limits for one route."""
-
-    p95: Duration | None = Field(None, examples=["150ms"], description="95th percentile of its answers.")
-    queries: int | None = Field(None, ge=0, examples=[10], description="SQL queries of one request.")
-
-
-class GatesTable(Table):
-    """Checks that hold a release back. A gate blocks where it is declared."""
-
-    tests: TestsGate | None = None
-    browser: BrowserGate | None = None
-    security: SecurityGate | None = None
-    budget: dict[str, BudgetLine] | None = Field(None, description="Route -> limits.")
-
-
-class AppFile(Table):
-    """The whole file. Everything is optional: what is not written is detected."""
-
-    app: AppTable = AppTable()
-    build: BuildTable = BuildTable()
-    processes: dict[Label, ProcessTable] = Field({}, description="Process types by name; `web` gets the traffic.")
-    schedule: dict[Label, ScheduleTable] = Field({}, description="Scheduled commands by name.")
-    release: ReleaseTable = ReleaseTable()
-    services: dict[Label, ServiceTable] = Field({}, description="Backing services by name.")
-    static: dict[str, InsidePath] | None = Field(
-        None, description="URL prefix -> folder, served by the router.", examples=[{"/static": "staticfiles"}]
+class Budget(Section):
+    p95: PositiveDuration | None = Field(
+        None, description="Longest duration of 95 in 100 requests.", examples=["150ms"]
     )
-    variables: dict[Variable, Text] = Field({}, description="Defaults; the fleet's win.")
-    secrets: SecretsTable = SecretsTable()
-    gates: GatesTable = GatesTable()
+    queries: int | None = Field(None, ge=0, description="Most database queries a request.", examples=[10])
 
 
-def find_app_file(files: Mapping[str, bytes]) -> Declared | None:
-    """What the repository declares, if anything. Raises ConfigError, also where it declares in two places."""
-    own = files.get(APP_FILE)
+class Gates(Section):
+    """A gate blocks where it is declared."""
+
+    tests: TestsGate | None = Field(None, description="The app's own tests.", examples=[{"command": "pytest -q"}])
+    browser: BrowserGate | None = Field(
+        None, description="Tests in a real browser.", examples=[{"tests": "tests/browser"}]
+    )
+    security: SecurityGate | None = Field(
+        None, description="Security findings. They are assessed and shown always.", examples=[{"fail_on": "high"}]
+    )
+    budget: dict[RequestLine, Budget] = Field(
+        default_factory=dict,
+        description="What requests may cost, by method and path.",
+        examples=[{"GET /": {"p95": "150ms", "queries": 10}}],
+    )
+
+
+class AppFile(Section):
+    """The whole of pullet.toml. Every key may be left out."""
+
+    app: App = Field(App(), description="The app itself.")
+    build: Build = Field(Build(), description="What a build does beyond installing the dependencies.")
+    processes: dict[ProcessName, ProcessSection] = Field(
+        default_factory=dict,
+        description="Processes by name; `web` is the one that requests go to. Where a process or its command is "
+        "absent, it is detected: Procfile, then framework.",
+    )
+    schedule: dict[ProcessName, Schedule] = Field(default_factory=dict, description="Commands that run at set times.")
+    release: ReleaseSection = Field(ReleaseSection(), description="What a deployment does before it starts anything.")
+    services: dict[ProcessName, Service] = Field(
+        default_factory=dict, description="Databases and other services that every environment gets one of."
+    )
+    static: dict[UrlPrefix, Folder] = Field(
+        default_factory=dict,
+        description="Folders that the router serves itself, by URL prefix; hashed names are cached for ever.",
+        examples=[{"/static": "staticfiles"}],
+    )
+    variables: dict[VariableName, VariableValue] = Field(
+        default_factory=dict,
+        description="Variables of every environment; the fleet file adds and overrides.",
+        examples=[{"DJANGO_SETTINGS_MODULE": "shop.settings.production"}],
+    )
+    secrets: Secrets = Field(Secrets(), description="Names of secrets; values are never in this file.")
+    gates: Gates = Field(Gates(), description="Checks that block a release.")
+
+    _path: str = PrivateAttr(APP_FILE)
+    _lines: Mapping[KeyPath, int] = PrivateAttr(default_factory=dict)
+
+    def declared(self) -> Declared:
+        """What detection needs of the file, each with its line."""
+        return Declared(self.app.root, self.app.name, tuple(_evidence(self)))
+
+    def place(self, *keys: str) -> Place:
+        prefix = _TABLE if PurePosixPath(self._path).name == PYPROJECT else ()
+        return Place(self._path, line_of(self._lines, (*prefix, *keys)))
+
+
+def read_app_file(text: str, path: str = APP_FILE) -> AppFile:
+    """Read pullet.toml, or the [tool.pullet] table where `path` is a pyproject.toml. Raises ConfigError."""
+    table = _TABLE if PurePosixPath(path).name == PYPROJECT else ()
+    app_file = read_toml_model(text, path, AppFile, table)
+    app_file._path, app_file._lines = path, key_lines(text)
+    return app_file
+
+
+def find_app_file(files: Mapping[str, bytes]) -> AppFile | None:
+    """The configuration at the top of a repository; None where there is none. Raises ConfigError.
+
+    A pyproject.toml that does not parse is no error here unless it mentions Pullet: the app may not depend on it.
+    """
     pyproject = _text(files, PYPROJECT)
-    table = _tool_table(pyproject) if pyproject and "tool" in pyproject else None
-    if own is not None and table is not None:
+    in_pyproject = "tool.pullet" in pyproject.replace(" ", "") and "pullet" in parse_toml(pyproject, PYPROJECT).get(
+        "tool", {}
+    )
+    if APP_FILE in files and in_pyproject:
         raise ConfigError(
-            f"Both {APP_FILE} and [tool.pullet] in {PYPROJECT} describe the app", hint="Keep one of them."
+            f"Both {APP_FILE} and [tool.pullet] in {PYPROJECT} configure this app",
+            context=f"{APP_FILE}:1 and {PYPROJECT}:{line_of(key_lines(pyproject), _TABLE)}",
+            hint="Move everything into one of them and delete the other.",
         )
-    if own is not None:
-        text = _text(files, APP_FILE) or ""
-        return read_app_file(text, APP_FILE)
-    if table is not None and pyproject is not None:
-        return _declared(check(table, AppFile, PYPROJECT, pyproject, ("pullet",)), PYPROJECT, pyproject, table)
-    return None
+    if APP_FILE in files:
+        return read_app_file(_text(files, APP_FILE), APP_FILE)
+    return read_app_file(pyproject, PYPROJECT) if in_pyproject else None
 
 
-def read_app_file(text: str, path: str) -> Declared:
-    """Raises ConfigError that names file, line, key and the nearest known key."""
-    data = parse_toml(text, path)
-    return _declared(check(data, AppFile, path, text), path, text, data)
-
-
-def _text(files: Mapping[str, bytes], path: str) -> str | None:
-    content = files.get(path)
-    if content is None:
-        return None
+def _text(files: Mapping[str, bytes], path: str) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return files.get(path, b"").decode("utf-8-sig")
     except UnicodeDecodeError as err:
-        raise ConfigError(f"{path} is not UTF-8 text", context=str(err), hint="Save it as UTF-8.") from err
+        if path == PYPROJECT:
+            return ""
+        line = files[path].count(b"\n", 0, err.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 text", hint="Save the file as UTF-8.") from err
 
 
-def _tool_table(pyproject: str) -> dict[str, Any] | None:
-    tool = parse_toml(pyproject, PYPROJECT).get("tool")
-    table = tool.get("pullet") if isinstance(tool, dict) else None
-    return table if isinstance(table, dict) else None
+def _evidence(app_file: AppFile) -> list[Evidence]:
+    found: list[Evidence] = []
+    _walk(app_file, app_file.model_dump(exclude_unset=True), (), found)
+    return found
 
 
-def _declared(file: AppFile, path: str, text: str, data: Mapping[str, Any]) -> Declared:
-    return Declared(
-        path=path,
-        name=file.app.name,
-        root=file.app.root,
-        python=file.app.python,
-        build_commands=_tuple(file.build.commands),
-        release_commands=_tuple(file.release.commands),
-        processes=tuple(_process(name, table) for name, table in file.processes.items()),
-        static=None if file.static is None else tuple(StaticMount(url, folder) for url, folder in file.static.items()),
-        variables=tuple(file.variables.items()),
-        secrets_required=tuple(file.secrets.required),
-        secrets_generated=tuple(file.secrets.generated),
-        gates=tuple(name for name in GatesTable.model_fields if getattr(file.gates, name) is not None),
-        services=tuple(file.services),
-        schedules=tuple(file.schedule),
-        lines=tuple((".".join(keys), line_of(text, keys)) for keys in _written(data, ())),
-    )
+_NOT_FOR_DETECTION = {("schedule",), ("services",), ("gates",), ("app", "name")}
 
 
-def _process(name: str, table: ProcessTable) -> DeclaredProcess:
-    said = table.health.model_fields_set if table.health else set()
-    health = {key: getattr(table.health, key) for key in said}
-    return DeclaredProcess(
-        name, table.command, table.instances, table.memory, table.drain, table.spares, DeclaredHealth(**health)
-    )
-
-
-def _tuple(commands: list[str] | None) -> tuple[str, ...] | None:
-    return None if commands is None else tuple(commands)
-
-
-def _written(data: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    for key, value in data.items():
-        yield (*above, key)
-        if isinstance(value, dict):
-            yield from _written(value, (*above, key))
+def _walk(app_file: AppFile, value: Any, keys: tuple[str, ...], found: list[Evidence]) -> None:
+    if keys in _NOT_FOR_DETECTION or value is None:
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _walk(app_file, inner, (*keys, key), found)
+        return
+    text = "\n".join(value) if isinstance(value, list) else str(value)
+    place = app_file.place(*keys)
+    found.append(Evidence(dotted(keys), text, place, Confidence.CERTAIN, place.path, f"{place.path} says so"))

@@ -1,99 +1,164 @@
-"""docs/reference/configuration.md and pullet.schema.json from the models: manual, check and schema are one thing.
+"""The reference page and the editor schema of configuration files, rendered from the models that check them.
 
-`python -m pullet.config.reference FOLDER` writes both into the folder.
+`scripts/reference` writes both; a unit test fails when what is committed is stale.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from pullet.config.app_file import AppFile
+from pullet.config.reading import dotted, fields_by_key, is_open_table, model_inside, toml_value
 from pullet.config.settings_file import SettingsFile
-
-_HEAD = """\
-# Configuration
-
-Made from the models that check it, by `python -m pullet.config.reference docs/reference`; a test keeps it so.
-"""
-_APP = """\
-## pullet.toml
-
-At the top of the app's repository, or as `[tool.pullet]` in pyproject.toml. Everything is optional: what is not written
-is detected, and `pullet explain APP` says what was found where. An unknown key is an error that names the nearest known
-one. A time is written with its unit (`"500ms"`, `"15s"`, `"5m"`, `"1h"`, `"7d"`), and so is a size (`"512M"`, `"2G"`).
-An editor can check the file against [pullet.schema.json](pullet.schema.json).
-"""
-_SETTINGS = """\
-## settings.toml
-
-In `$PULLET_HOME`: what was chosen for this box. Options of `pullet serve` and `pullet up` are kept here.
-"""
+from pullet.config.values import Duration, Folder, PositiveDuration, Size
 
 
-def render() -> str:
-    return "\n".join((_HEAD, _APP, *_tables(AppFile), _SETTINGS, *_tables(SettingsFile)))
+@dataclass(frozen=True)
+class ConfigurationFile:
+    """One kind of configuration file."""
+
+    title: str
+    introduction: str
+    model: type[BaseModel]
+    schema: str
+    """File name of its JSON schema."""
+    names: Mapping[str, str]
+    """What stands for a key of the user's own in headings: `processes` -> `web`."""
 
 
-def schema() -> str:
-    return json.dumps(AppFile.model_json_schema(), indent=2) + "\n"
+APP_FILE = ConfigurationFile(
+    title="pullet.toml",
+    introduction="""At the root of an app's repository; or the same keys under `[tool.pullet]` in `pyproject.toml`, not
+both. The file is optional, and so is every key: what is not written is detected, and `pullet explain APP` says from
+which file and line. Unknown keys are errors that name the nearest known key. Durations are texts such as `"500ms"`,
+`"5s"`, `"2m"`, `"7d"`; sizes are texts such as `"512M"`, `"1G"` (powers of 1024). Folders are relative and stay inside
+the repository.""",
+    model=AppFile,
+    schema="pullet.schema.json",
+    names={"processes": "web", "schedule": "cleanup", "services": "db", "gates.budget": '"GET /"'},
+)
+SETTINGS = ConfigurationFile(
+    title="settings.toml",
+    introduction="""In `$PULLET_HOME`: what was chosen for this box. Options of `pullet serve` and `pullet up` are kept
+here, so that the next start needs none.""",
+    model=SettingsFile,
+    schema="settings.schema.json",
+    names={},
+)
+FILES = (APP_FILE, SETTINGS)
 
 
-def _tables(model: type[BaseModel]) -> Iterator[str]:
-    document = model.model_json_schema()
-    definitions: dict[str, Any] = document.get("$defs", {})
-    yield from _table("", document, definitions)
+def render(files: tuple[ConfigurationFile, ...] = FILES) -> dict[str, str]:
+    """File name -> content: `configuration.md` and one schema a file."""
+    head = (
+        "# Configuration\n\n<!-- Written by scripts/reference from the models in src/pullet/config. Do not edit. -->\n"
+    )
+    pages = {"configuration.md": "\n".join([head, *("\n".join(_file(file)) for file in files)])}
+    for file in files:
+        schema = _without_parsed_defaults(file.model.model_json_schema(mode="validation"))
+        schema["title"] = file.title
+        pages[file.schema] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return pages
 
 
-def _table(name: str, node: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
-    """One heading a table, depth first; keys of scalars as a list beneath it."""
-    keys, tables = [], []
-    for key, field in node.get("properties", {}).items():
-        path, inner = _inner(f"{name}.{key}" if name else key, field, definitions)
-        if inner is not None:
-            tables.append((path, {**inner, "description": field.get("description") or inner.get("description", "")}))
-        else:
-            keys.append(_key(key, field, key in node.get("required", [])))
-    if name:
-        yield f"### `[{name}]`\n\n{node.get('description', '')}\n"
-    if keys:
-        yield "\n".join(keys) + "\n"
-    for path, inner in tables:
-        yield from _table(path, inner, definitions)
+def _without_parsed_defaults(schema: Any) -> Any:
+    """Defaults are values after parsing, 5.0 where a file has "5s": an editor would offer what is then refused."""
+    if isinstance(schema, list):
+        return [_without_parsed_defaults(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_parsed_defaults(value)
+        for key, value in schema.items()
+        if not (key == "default" and isinstance(value, float | dict | None))
+    }
 
 
-def _inner(path: str, field: dict[str, Any], definitions: dict[str, Any]) -> tuple[str, dict[str, Any] | None]:
-    """The table that a field holds, if it holds one; `<name>` stands for a key of the user's choice."""
-    for option in (field, *field.get("anyOf", [])):
-        if "$ref" in option:
-            return path, definitions[option["$ref"].rsplit("/", 1)[-1]]
-        values = option.get("additionalProperties") or next(iter(option.get("patternProperties", {}).values()), None)
-        if isinstance(values, dict) and "$ref" in values:
-            return f"{path}.<name>", definitions[values["$ref"].rsplit("/", 1)[-1]]
-    return path, None
+def _file(file: ConfigurationFile) -> Iterator[str]:
+    yield f"## {file.title}\n\n{file.introduction}\n"
+    yield f"Editors complete and check it with [{file.schema}]({file.schema}).\n"
+    fields = fields_by_key(file.model)
+    scalars = {
+        k: f for k, f in fields.items() if model_inside(f.annotation) is None and not is_open_table(f.annotation)
+    }
+    if scalars:
+        yield from _table(scalars)
+    for key, field in fields.items():
+        if key not in scalars:
+            yield from _section(file, key, field)
 
 
-def _key(name: str, field: dict[str, Any], required: bool) -> str:
-    facts = ["required"] if required else []
-    if field.get("default") not in (None, [], {}, ""):
-        facts.append(f"default `{json.dumps(field['default'])}`")
-    for example in field.get("examples", [])[:1]:
-        facts.append(f"e.g. `{json.dumps(example)}`")
-    choices = next((option["enum"] for option in (field, *field.get("anyOf", [])) if "enum" in option), None)
-    if choices:
-        facts.append("one of " + ", ".join(f"`{choice}`" for choice in choices))
-    return f"- **`{name}`**: {field.get('description', '')}" + (f" ({'; '.join(facts)})" if facts else "")
+def _section(file: ConfigurationFile, key: str, field: FieldInfo) -> Iterator[str]:
+    """A heading, what the section is for, a table of its keys, and the sections inside it."""
+    model = model_inside(field.annotation)
+    name = f"{key}.{file.names.get(key, 'name')}" if is_open_table(field.annotation) and model else key
+    yield f"### [{name}]\n\n{field.description}\n"
+    if model is None:
+        yield _example(name, field.examples[0] if field.examples else {})
+        return
+    plain = {k: inner for k, inner in fields_by_key(model).items() if model_inside(inner.annotation) is None}
+    if plain:
+        yield from _table(plain)
+        yield _example(name, {k: inner.examples[0] for k, inner in plain.items() if inner.examples})
+    for inner_key, inner in fields_by_key(model).items():
+        if inner_key not in plain:
+            yield from _section(file, f"{name}.{inner_key}", inner)
 
 
-def write(folder: Path) -> None:
-    (folder / "configuration.md").write_text(render())
-    (folder / "pullet.schema.json").write_text(schema())
+def _table(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
+    yield "| key | value | default | meaning |\n|---|---|---|---|"
+    for key, field in fields.items():
+        cells = (f"`{key}`", _kind(field), _default(field), field.description or "")
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    yield ""
 
 
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+def _example(name: str, values: Mapping[str, Any]) -> str:
+    lines = "".join(f"{dotted((key,))} = {toml_value(value)}\n" for key, value in values.items())
+    return f"```toml\n[{name}]\n{lines}```\n"
+
+
+_KINDS: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+_NAMED = {  # by the first annotation, which is the parser
+    id(get_args(alias)[1]): name
+    for alias, name in ((Duration, "duration"), (PositiveDuration, "duration"), (Size, "size"), (Folder, "folder"))
+}
+
+
+def _kind(field: FieldInfo) -> str:
+    """What a value looks like, for people."""
+    named = next((_NAMED[id(part)] for part in field.metadata if id(part) in _NAMED), None)
+    return named or _kind_of(field.annotation)
+
+
+def _kind_of(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        named = next((_NAMED[id(part)] for part in arguments[1:] if id(part) in _NAMED), None)
+        return named or _kind_of(arguments[0])
+    if origin is Literal:
+        return ", ".join(f'`"{choice}"`' for choice in arguments)
+    if origin in (Union, types.UnionType):
+        return _kind_of(next(part for part in arguments if part is not type(None)))
+    if origin is list:
+        return f"list of {_kind_of(arguments[0])}s"
+    return _KINDS.get(annotation, "table")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if default is None or default is PydanticUndefined:
+        return ""
+    if _kind(field) == "duration":
+        return f'`"{default:g}s"`'
+    return f"`{toml_value(default)}`"

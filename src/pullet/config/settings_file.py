@@ -7,33 +7,33 @@ from typing import Annotated
 import tomlkit
 from pydantic import Field
 
-from pullet.config.reading import check, parse_toml
-from pullet.config.values import Label, Table, Text
+from pullet.config.reading import Section, read_toml_model
 
+TargetName = Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class TlsTable(Table):
+class TlsTable(Section):
     """Certificates by ACME for every routed name outside *.localhost."""
 
     port: Port = Field(443, description="HTTPS port; visitors of the plain port are led here.")
-    email: Text = Field("", description="Told to the certificate authority, for notices of expiry.")
-    directory: Text = Field("", description="ACME directory of another authority than Caddy's default.")
+    email: str = Field("", description="Told to the certificate authority, for notices of expiry.")
+    directory: str = Field("", description="ACME directory of another authority than Caddy's default.")
     internal: bool = Field(False, description="Sign with an authority of the box's own: for closed networks.")
 
 
-class SettingsFile(Table):
+class SettingsFile(Section):
     """Everything is optional."""
 
     port: Port = Field(8080, description="The router's plain HTTP port.")
-    target: Label = Field("box", description="Which directory of the fleet repository is this box.")
-    fleet: Text | None = Field(None, description="URL of a remote fleet repository. Default: a local one in the home.")
+    target: TargetName = Field("box", description="Which directory of the fleet repository is this box.")
+    fleet: str | None = Field(None, description="URL of a remote fleet repository. Default: a local one in the home.")
     tls: TlsTable | None = Field(None, description="Turns HTTPS on.")
 
 
 def read_settings(text: str, path: str) -> SettingsFile:
     """Raises ConfigError that names line and key."""
-    return check(parse_toml(text, path), SettingsFile, path, text)
+    return read_toml_model(text, path, SettingsFile)
 
 
 def change_settings(text: str, path: str, **chosen: object) -> str:

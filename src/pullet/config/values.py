@@ -1,63 +1,97 @@
-"""Kinds of values that configuration files hold, each with the sentence that corrects a wrong one."""
+"""Values that people write in configuration files: durations, sizes, folders. Texts in, numbers out.
+
+Every parser raises ValueError with what was expected and an example; `config.reading` adds file, line and key. The
+annotated types are for models: the file says `"5s"`, the model holds seconds.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([KMGT])(?:i?B)?", re.ASCII)
+_BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 
-class Table(BaseModel):
-    """A TOML table: unknown keys are errors, nothing is converted silently, nothing changes after it was read."""
+def parse_duration(text: str) -> float:
+    """Seconds in a duration: a number with ms, s, m, h or d.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _seconds(value: object) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('write a time with its unit, such as "500ms", "15s", "5m", "1h" or "7d"')
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _bytes(value: object) -> int:
-    match = re.fullmatch(r"(\d+)([KMG])B?", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('write a size with its unit, such as "512M" or "2G"')
-    return int(match[1]) * _BYTES[match[2]]
+    >>> parse_duration("500ms"), parse_duration("2m")
+    (0.5, 120.0)
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError('a duration with a unit (ms, s, m, h, d) such as "30s"')
+    return float(found[1]) * _SECONDS[found[2]]
 
 
-def matching(pattern: str, wanted: str) -> AfterValidator:
-    """The text must match the whole pattern; `wanted` tells what to write instead."""
+def parse_size(text: str) -> int:
+    """Bytes in a size: a number with K, M, G or T, powers of 1024.
 
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(wanted)
-        return value
-
-    return AfterValidator(check)
-
-
-def _inside(value: str) -> str:
-    parts = value.split("/")
-    if value.startswith("/") or ".." in parts or "\x00" in value or not value:
-        raise ValueError("write a path inside the repository, relative to its top")
-    return value
+    >>> parse_size("512M")
+    536870912
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ValueError('a size with a unit (K, M, G, T) such as "512M"')
+    return int(float(found[1]) * _BYTES[found[2]])
 
 
-_TEXT_WITH_UNIT = WithJsonSchema({"type": "string"})
-Duration = Annotated[float, BeforeValidator(_seconds), _TEXT_WITH_UNIT]
-"""Seconds."""
-Size = Annotated[int, BeforeValidator(_bytes), _TEXT_WITH_UNIT]
-"""Bytes."""
-InsidePath = Annotated[str, AfterValidator(_inside)]
-Variable = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name has letters, digits and _ only")]
-Text = Annotated[str, matching(r"[^\x00]*", "a value cannot hold a NUL character")]
-CommandLine = Annotated[str, matching(r"(?s)[^\x00]*\S[^\x00]*", "write a command line")]
-Label = Annotated[
-    str, matching(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", "use up to 40 lower-case letters, digits and hyphens")
+def parse_folder(text: str) -> str:
+    """A folder inside the repository, normalised; `.` is the top. Nothing that a joined path could escape with.
+
+    >>> parse_folder("./shop//static/")
+    'shop/static'
+    """
+    path = PurePosixPath(text)
+    unsafe = path.is_absolute() or ".." in path.parts or "\\" in text or _DRIVE.match(text)
+    if not text.isprintable() or not text or unsafe or path.parts[:1] == (".git",):
+        raise ValueError('a folder inside the repository, relative and without "..", such as "shop/static"')
+    return str(path)
+
+
+def _duration(value: object) -> float:
+    return parse_duration(value if isinstance(value, str) else "")
+
+
+def _positive_duration(value: object) -> float:
+    seconds = _duration(value)
+    if seconds <= 0:
+        raise ValueError('a duration above zero such as "30s"')
+    return seconds
+
+
+def _size(value: object) -> int:
+    size = parse_size(value if isinstance(value, str) else "")
+    if size <= 0:
+        raise ValueError('a size above zero such as "512M"')
+    return size
+
+
+def _folder(value: object) -> str:
+    return parse_folder(value if isinstance(value, str) else "")
+
+
+_DURATION_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"})
+
+Duration = Annotated[float, BeforeValidator(_duration), _DURATION_SCHEMA]
+"""Seconds; written `"5s"`, `"500ms"`, `"2m"`, `"7d"`. May be zero."""
+
+PositiveDuration = Annotated[float, BeforeValidator(_positive_duration), _DURATION_SCHEMA]
+"""Seconds, above zero."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?[KMGT](i?B)?$"}),
 ]
+"""Bytes; written `"512M"`, `"1G"`."""
+
+Folder = Annotated[str, BeforeValidator(_folder), WithJsonSchema({"type": "string", "format": "path"})]
+"""A folder inside the repository; it cannot lead out of it."""

@@ -57,6 +57,11 @@ class Home:
         return self.root / "releases"
 
     @property
+    def secrets(self) -> Path:
+        """Generated secrets, one file an environment, mode 0600."""
+        return self.root / "secrets"
+
+    @property
     def run(self) -> Path:
         """Shims: one folder an instance with its specification, state and log."""
         return self.root / "run"

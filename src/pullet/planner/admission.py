@@ -51,7 +51,7 @@ def _missing_secrets(spec: AppSpec, environment: EnvironmentSpec) -> Iterator[Pu
             hint="Set them as variables meanwhile, in a fleet repository that only you can read.",
         )
     given = {name for name, _ in (*spec.variables, *environment.variables)}
-    missing = [name for name in (*spec.secrets_required, *spec.secrets_generated) if name not in given]
+    missing = [name for name in spec.secrets_required if name not in given]
     if missing:
         yield ConfigError(
             f"{environment.key} needs {', '.join(missing)}, and nothing sets it",

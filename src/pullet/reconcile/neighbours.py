@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pullet.domain.home import Home
-from pullet.ports import Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Source, Store
+from pullet.ports import Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Secrets, Source, Store
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Neighbours:
     runtime: Runtime
     router: Router
     prober: Prober
+    secrets: Secrets
     gates: tuple[Gate, ...] = ()
     settle: float = 0.5
     """Seconds from a switch until the former release is told to stop: the router has let go of it by then."""

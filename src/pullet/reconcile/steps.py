@@ -183,12 +183,18 @@ class Steps:
         assert release.spec is not None
         assert release.artifact is not None
         root = self._world.home.tree(release.id) / release.spec.root
+        variables = dict(release.spec.variables)
+        wanted = [name for name in release.spec.secrets_generated if name not in variables]
+        made = self._world.secrets.values(release.id.environment, wanted)
+        # Detection speaks of the app's own folders; only here is it known where they are.
+        folders = tuple(str(root / folder) for folder in variables.pop("PYTHONPATH", "").split(":") if folder)
         return Workplace(
             release=release.id,
             tree=str(root),
             python=release.artifact.python,
-            python_path=release.artifact.python_path,
-            variables=release.spec.variables,
+            python_path=tuple(dict.fromkeys((*folders, *release.artifact.python_path))),
+            variables=tuple({**variables, **made}.items()),
+            secrets=tuple(made.values()),
             environment_digest=release.artifact.environment_digest,
         )
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from pullet.analysis.detection import files_to_read, understand
-from pullet.config.app_file import find_app_file
+from pullet.config.app_file import APP_FILE, PYPROJECT, find_app_file
 from pullet.domain.app import AppSpec, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
 from pullet.ports import Tree
 
-_CONFIGURATION = ("pullet.toml", "pyproject.toml")
-
 
 async def understand_app(tree: Tree, name: str) -> AppSpec:
     """Raises ConfigError, NoAppFound, AmbiguousApp, SourceError."""
-    entries = [entry for entry in await tree.entries() if entry.kind == "file"]
-    paths = [entry.path for entry in entries]
-    wanted = files_to_read([(entry.path, entry.size) for entry in entries])
-    files = await tree.read(list({*wanted, *(path for path in _CONFIGURATION if path in paths)}))
-    return understand(paths, files, find_app_file(files), name)
+    entries = [(entry.path, entry.size) for entry in await tree.entries() if entry.kind == "file"]
+    paths = [path for path, _ in entries]
+    configuration = [path for path in (APP_FILE, PYPROJECT) if path in paths]
+    files = await tree.read(list({*files_to_read(entries), *configuration}))
+    app_file = find_app_file(files)
+    if app_file is None:
+        return await asyncio.to_thread(understand, paths, files, None, name)  # a hostile repository can cost seconds
+    declared = app_file.declared()
+    if declared.root != ".":
+        files = {**files, **await tree.read(files_to_read(entries, declared.root))}
+    spec = await asyncio.to_thread(understand, paths, files, declared, name)
+    gates = tuple(gate for gate, table in app_file.gates if table)
+    return replace(spec, gates=gates, services=tuple(app_file.services), schedules=tuple(app_file.schedule))
 
 
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:

@@ -1,7 +1,11 @@
-"""What a repository is, found without running it: detectors give evidence, `decide` chooses, `explain` tells."""
+"""What an app is, read from its files and never by running them.
 
-from pullet.analysis.detection.decide import understand
-from pullet.analysis.detection.explaining import explain
-from pullet.analysis.detection.repository import files_to_read
+`files_to_read` says which files are wanted, `understand` turns them into an AppSpec, `explain` into rows for people.
+Detectors emit evidence; `decide` alone chooses.
+"""
 
-__all__ = ["explain", "files_to_read", "understand"]
+from pullet.analysis.detection.explain import Row, explain
+from pullet.analysis.detection.selection import files_to_read
+from pullet.analysis.detection.understand import understand
+
+__all__ = ["Row", "explain", "files_to_read", "understand"]

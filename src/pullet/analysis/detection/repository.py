@@ -1,159 +1,111 @@
-"""A repository as detection sees it: names and a few texts. Nothing is imported, nothing is run."""
+"""What detectors see of a repository: its paths, the texts that were read, and syntax trees, all of it hostile.
+
+Nothing here imports, evaluates or runs anything. What does not parse counts as absent.
+"""
 
 from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
 
-_MOST_FILES = 400
-_LARGEST_FILE = 200_000  # bytes
-_MOST_BYTES = 4_000_000
-_DEEPEST = 4  # folders; an entry point further down is not one that a convention can name
-_FOREIGN = frozenset(
-    [
-        "node_modules",
-        "vendor",
-        "third_party",
-        "site-packages",
-        "dist",
-        "build",
-        "docs",
-        "doc",
-        "test",
-        "tests",
-        "testing",
-        "migrations",
-        "static",
-        "templates",
-        "venv",
-        ".venv",
-        "env",
-        ".git",
-        ".github",
-        ".tox",
-        "fixtures",
-        "e2e",
-        "benchmarks",
-    ]
-)
-_READ_WHOLE = frozenset(
-    [
-        "Procfile",
-        "app.json",
-        "runtime.txt",
-        ".python-version",
-        "requirements.txt",
-        "pyproject.toml",
-        "Pipfile",
-        "Pipfile.lock",
-        "uv.lock",
-        "poetry.lock",
-        "setup.py",
-        "setup.cfg",
-    ]
-)
+from pullet.analysis.detection.selection import SIZE_LIMIT, is_of_interest
+from pullet.domain.app import Place
+from pullet.domain.toml import load_toml
+
+_PARSE_LIMIT = 1024 * 1024  # characters of Python a repository: parsing is the one part that costs
 
 
-def files_to_read(entries: Sequence[tuple[str, int]]) -> tuple[str, ...]:
-    """Which of (path, size in bytes) detection wants to read: shallow ones first, bounded in number and bytes."""
-    wanted = sorted((path for path, size in entries if _is_wanted(path) and size <= _LARGEST_FILE), key=_shallow_first)
-    sizes, chosen, total = dict(entries), [], 0
-    for path in wanted[:_MOST_FILES]:
-        total += sizes[path]
-        if total > _MOST_BYTES:
-            break
-        chosen.append(path)
-    locks = [path for path, size in entries if path.rsplit("/", 1)[-1].endswith(".lock") and size <= _MOST_BYTES]
-    return tuple(dict.fromkeys((*chosen, *sorted(locks, key=_shallow_first)[:2])))
-
-
-def _is_wanted(path: str) -> bool:
-    *folders, name = path.split("/")
-    if len(folders) > _DEEPEST or any(folder in _FOREIGN for folder in folders):
-        return False
-    if name.endswith(".py"):
-        return not name.startswith(("test_", "conftest"))
-    return name in _READ_WHOLE or (name.endswith(".txt") and "requirements" in path)
-
-
-def _shallow_first(path: str) -> tuple[int, str]:
-    return (path.count("/"), path)
-
-
-@dataclass(frozen=True)
 class Repository:
-    """The files below the app's root; paths are relative to it."""
+    """The part of a repository below `root`. Paths are relative to it, with `/`."""
 
-    paths: frozenset[str]
-    files: Mapping[str, bytes]
-    unreadable: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
-    """Python files that were looked at and do not parse -> why: the likeliest reason for finding nothing."""
-    _trees: dict[str, ast.Module | None] = field(default_factory=dict, compare=False, repr=False)
+    def __init__(self, paths: Collection[str], files: Mapping[str, bytes], root: str = ".") -> None:
+        self._prefix = "" if root == "." else f"{root}/"
+        self.root = root
+        self.paths = _below(paths, self._prefix)
+        self._files = files
+        self._trees: dict[str, ast.Module | None] = {}
+        self._texts: dict[str, str] = {}
+        self._tomls: dict[str, dict[str, Any]] = {}
+        self._parse_left = _PARSE_LIMIT
 
-    @classmethod
-    def below(cls, root: str, paths: Collection[str], files: Mapping[str, bytes]) -> Repository:
-        if root in (".", ""):
-            return cls(frozenset(paths), files)
-        prefix = root.strip("/") + "/"
-        return cls(
-            frozenset(path.removeprefix(prefix) for path in paths if path.startswith(prefix)),
-            {path.removeprefix(prefix): text for path, text in files.items() if path.startswith(prefix)},
-        )
+    def place(self, path: str, line: int = 0) -> Place:
+        """For people: the path from the repository's top."""
+        return Place(self._prefix + path, line)
 
-    def text(self, path: str) -> str | None:
-        """None where it is not there or was not read."""
-        content = self.files.get(path)
-        return None if content is None else content.decode("utf-8", "replace").lstrip("\ufeff")
+    def text(self, path: str) -> str:
+        """The file's text; empty where it is absent, too large or was not read."""
+        if path not in self._texts:
+            data = self._files.get(self._prefix + path, b"")
+            self._texts[path] = "" if len(data) > SIZE_LIMIT else data.decode("utf-8-sig", "replace")
+        return self._texts[path]
 
-    def lines(self, path: str) -> list[tuple[int, str]]:
-        """(number from 1, text) of each line; none where the file is not there."""
-        return list(enumerate((self.text(path) or "").splitlines(), 1))
+    @cached_property
+    def python_files(self) -> tuple[str, ...]:
+        """Modules that were read, nearest to the root first."""
+        inside = (path[len(self._prefix) :] for path in self._files if path.startswith(self._prefix))
+        found = (path for path in inside if path.endswith(".py") and is_of_interest(path))
+        return tuple(sorted(found, key=lambda path: (path.count("/"), path)))
 
-    def python_files(self) -> list[str]:
-        return sorted((path for path in self.files if path.endswith(".py")), key=_shallow_first)
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """Folders directly below the root."""
+        return frozenset(path.split("/", 1)[0] for path in self.paths if "/" in path)
 
-    def tree(self, path: str) -> ast.Module | None:
-        """The syntax tree; None for what does not parse: Python 2, a bomb, no Python at all."""
+    def module(self, path: str) -> ast.Module | None:
+        """The syntax tree of a Python file; None where there is none to be had."""
         if path not in self._trees:
             self._trees[path] = self._parse(path)
         return self._trees[path]
 
+    def toml(self, path: str) -> dict[str, Any]:
+        """The values of a TOML file; empty where it does not parse."""
+        if path not in self._tomls:
+            try:
+                self._tomls[path] = load_toml(self.text(path))
+            except ValueError:
+                self._tomls[path] = {}
+        return self._tomls[path]
+
+    def line_of(self, path: str, needle: str) -> int:
+        """The first line that has `needle`; 0 where none has."""
+        before, found, _ = self.text(path).partition(needle)
+        return before.count("\n") + 1 if found else 0
+
     def _parse(self, path: str) -> ast.Module | None:
         text = self.text(path)
-        if text is None:
+        self._parse_left -= len(text)
+        if not text or self._parse_left < 0:
             return None
         try:
-            with warnings.catch_warnings():  # what a repository's escapes deserve is not this program's to say
-                warnings.simplefilter("ignore")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # their invalid escapes are not our warnings
                 return ast.parse(text)
-        except SyntaxError as err:
-            self.unreadable[path] = f"{path}:{err.lineno or 0} does not parse: {err.msg}"
-        except (ValueError, RecursionError, MemoryError):
-            self.unreadable[path] = f"{path} does not parse"
-        return None
-
-    def top_folders(self) -> list[str]:
-        folders = {path.split("/", 1)[0] for path in self.paths if "/" in path}
-        return sorted(folder for folder in folders if folder not in _FOREIGN and not folder.startswith("."))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # Python 2, NUL bytes, nesting made to hurt
+            return None
 
 
-def module_name(path: str) -> str:
-    """`src/shop/main.py` -> `shop.main`, as imported with the root and its `src` on the path."""
-    parts = path.removeprefix("src/").removesuffix(".py").split("/")
-    if parts[-1] == "__init__" and len(parts) > 1:
-        parts.pop()
-    return ".".join(parts)
+def _below(paths: Collection[str], prefix: str) -> frozenset[str]:
+    return frozenset(path[len(prefix) :] for path in paths if path.startswith(prefix)) if prefix else frozenset(paths)
 
 
-def is_importable(path: str) -> bool:
-    return all(part.isidentifier() for part in module_name(path).split("."))
+def folder_of(path: str) -> str:
+    """`.` for a file at the top."""
+    return str(PurePosixPath(path).parent)
 
 
-def assigned_names(node: ast.stmt) -> Iterator[str]:
-    """The plain names that a statement assigns to."""
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    for target in targets:
-        if isinstance(target, ast.Name):
-            yield target.id
+def dotted_name(node: ast.expr) -> str:
+    """`flask.Flask` for that expression; empty for anything but names and attributes."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join(reversed([*parts, node.id])) if isinstance(node, ast.Name) else ""
+
+
+def literal_text(node: ast.expr | None) -> str | None:
+    """The text of a string literal."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

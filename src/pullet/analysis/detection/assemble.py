@@ -1,0 +1,107 @@
+"""From decisions to the AppSpec they describe."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+
+from pullet.analysis.detection.detectors import dependencies
+from pullet.analysis.detection.servers import REQUIREMENTS, server_of
+from pullet.domain.app import (
+    AppSpec,
+    Confidence,
+    Decision,
+    Dependencies,
+    DependencyKind,
+    HealthCheck,
+    Process,
+    StaticMount,
+)
+from pullet.domain.errors import ConfigError
+
+
+def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
+    """Raises ConfigError for a declared process that nobody gave a command."""
+    values = {subject: decision.value for subject, decision in decisions.items()}
+    processes = tuple(_process(name, values, decisions) for name in _process_names(decisions))
+    return AppSpec(
+        root=root,
+        python=values.get("app.python"),
+        dependencies=_dependencies(decisions, processes),
+        processes=processes,
+        build_commands=_lines(values, "build.commands"),
+        release_commands=_lines(values, "release.commands"),
+        static=tuple(StaticMount(url.rstrip("/"), folder) for url, folder in _table(values, "static")),
+        variables=tuple(_table(values, "variables")),
+        secrets_required=_lines(values, "secrets.required"),
+        secrets_generated=_lines(values, "secrets.generated"),
+        decisions=tuple(decisions.values()),
+    )
+
+
+def _process_names(decisions: Mapping[str, Decision]) -> list[str]:
+    """Processes that have a command or that the owner speaks of; `web` first."""
+    names: dict[str, None] = {}
+    for subject, decision in decisions.items():
+        table, _, rest = subject.partition(".")
+        name, _, key = rest.partition(".")
+        if table == "processes" and (key == "command" or decision.evidence[0].confidence is Confidence.CERTAIN):
+            names[name] = None
+    return sorted(names, key=lambda name: name != "web")
+
+
+def _process(name: str, values: Mapping[str, str], decisions: Mapping[str, Decision]) -> Process:
+    prefix = f"processes.{name}."
+    said = {subject.removeprefix(prefix): value for subject, value in values.items() if subject.startswith(prefix)}
+    if "command" not in said:
+        raise _no_command(name, decisions)
+    health = HealthCheck(
+        path=said.get("health.path", "/"),
+        declared="health.path" in said,
+        timeout=float(said.get("health.timeout", HealthCheck.timeout)),
+        grace=float(said.get("health.grace", HealthCheck.grace)),
+    )
+    return Process(
+        name=name,
+        command=said["command"],
+        instances=int(said.get("instances", Process.instances)),
+        memory=int(said["memory"]) if "memory" in said else None,
+        health=health,
+        drain=float(said.get("drain", Process.drain)),
+        spares=int(said.get("spares", Process.spares)),
+    )
+
+
+def _no_command(name: str, decisions: Mapping[str, Decision]) -> ConfigError:
+    prefix = f"processes.{name}."
+    place = next(found.evidence[0].place for subject, found in decisions.items() if subject.startswith(prefix))
+    return ConfigError(
+        f"{place}: processes.{name}: no command, and none was detected",
+        hint=f'For example:\n[processes.{name}]\ncommand = "python {name}.py"',
+    )
+
+
+def _dependencies(decisions: Mapping[str, Decision], processes: Iterable[Process]) -> Dependencies:
+    path = decisions[dependencies.SUBJECT].value if dependencies.SUBJECT in decisions else ""
+    own = set(_every_value(decisions.get(dependencies.SERVER_SUBJECT)))
+    needed = dict.fromkeys(server for process in processes if (server := server_of(process.command)))
+    extra = tuple(REQUIREMENTS[server] for server in needed if server not in own)
+    return Dependencies(dependencies.kind_of(path) if path else DependencyKind.NONE, path, extra)
+
+
+def _every_value(decision: Decision | None) -> Iterator[str]:
+    if decision is not None:
+        yield decision.value
+        yield from (found.value for found in decision.runners_up)
+
+
+def _lines(values: Mapping[str, str], subject: str) -> tuple[str, ...]:
+    return tuple(line for line in values.get(subject, "").split("\n") if line)
+
+
+def _table(values: Mapping[str, str], table: str) -> Iterator[tuple[str, str]]:
+    """Entries of a table whose keys are the owner's own; a key that needs quotes has them in the subject."""
+    for subject, value in values.items():
+        first, _, key = subject.partition(".")
+        if first == table:
+            yield (str(tomllib.loads(f"key = {key}")["key"]) if key.startswith('"') else key), value

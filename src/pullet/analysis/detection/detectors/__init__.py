@@ -1,0 +1,31 @@
+"""Detectors: each reads one kind of file and says what it means. They decide nothing and know nothing of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from pullet.analysis.detection.detectors import (
+    app_json,
+    dependencies,
+    django,
+    entry_points,
+    procfile,
+    python_version,
+    secret_key,
+)
+from pullet.analysis.detection.repository import Repository
+from pullet.domain.app import Evidence
+
+Detector: TypeAlias = Callable[[Repository], Iterable[Evidence]]
+
+DETECTORS: tuple[Detector, ...] = (
+    procfile.detect,
+    python_version.detect,
+    dependencies.detect,
+    django.detect,
+    entry_points.detect,
+    app_json.detect,
+    secret_key.detect,
+)
+"""In order of precedence: of equally confident evidence the earlier detector's wins."""

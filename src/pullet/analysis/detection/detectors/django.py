@@ -1,0 +1,188 @@
+"""Django: the settings module, WSGI or ASGI, static files, migrations. Told from syntax trees of manage.py, wsgi.py,
+asgi.py and the settings; a manage.py that does not speak of Django's settings is somebody else's."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from shlex import quote
+
+from pullet.analysis.detection.detectors.dependencies import requirements
+from pullet.analysis.detection.folders import folder_in_repository
+from pullet.analysis.detection.repository import Repository, folder_of, literal_text
+from pullet.domain.app import Confidence, Evidence
+
+INTERFACE_SUBJECT = "interface"
+_DETECTOR = "Django"
+_SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,9}")
+_SETTINGS_FILES = 6  # a settings module and those that it star-imports
+
+
+@dataclass(frozen=True)
+class _Project:
+    """A Django project: the folder of its manage.py and what that says."""
+
+    manage: str
+    settings: str
+    line: int
+
+    @property
+    def folder(self) -> str:
+        return folder_of(self.manage)
+
+    def inside(self, path: str) -> str:
+        return path if self.folder == "." else f"{self.folder}/{path}"
+
+
+@dataclass
+class _Settings:
+    """Top-level assignments of a settings module, later ones winning, with the file that each is in."""
+
+    values: dict[str, ast.expr] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+
+
+def detect(repository: Repository) -> Iterable[Evidence]:
+    project = _project(repository)
+    if project is None:
+        return
+    module, place = _settings_module(repository, project)
+    if module != project.settings:
+        because = f"{place[0]} sets {_SETTINGS_VARIABLE}, unlike {project.manage}"
+        yield _say(repository, f"variables.{_SETTINGS_VARIABLE}", module, place, because)
+    settings = _read_settings(repository, project, module)
+    yield from _interface(repository, settings)
+    yield from _static(repository, project, settings)
+    yield from _migrate(repository, project, settings)
+
+
+def _project(repository: Repository) -> _Project | None:
+    """manage.py at the root, else in the one folder below it that has one."""
+    found = []
+    for path in ("manage.py", *sorted(f"{folder}/manage.py" for folder in repository.folders)):
+        if path in repository.paths and (setting := _default_settings(repository, path)):
+            found.append(_Project(path, *setting))
+    at_root = [project for project in found if project.folder == "."]
+    return at_root[0] if at_root else found[0] if len(found) == 1 else None
+
+
+def _default_settings(repository: Repository, path: str) -> tuple[str, int] | None:
+    """The module in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "…")` or an assignment to it, and its line."""
+    if _SETTINGS_VARIABLE not in repository.text(path) or not (tree := repository.module(path)):
+        return None
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(args=[key, value, *_]):
+                pair = (key, value)
+            case ast.Assign(targets=[ast.Subscript(slice=key)], value=value):
+                pair = (key, value)
+            case _:
+                continue
+        module = literal_text(pair[1])
+        if literal_text(pair[0]) == _SETTINGS_VARIABLE and module and _MODULE.fullmatch(module):
+            return module, node.lineno
+    return None
+
+
+def _settings_module(repository: Repository, project: _Project) -> tuple[str, tuple[str, int]]:
+    """wsgi.py knows better than manage.py, which developers use: there the two often differ on purpose."""
+    package = project.inside(project.settings.split(".", 1)[0])
+    for path in (f"{package}/wsgi.py", f"{package}/asgi.py"):
+        if setting := _default_settings(repository, path):
+            return setting[0], (path, setting[1])
+    return project.settings, (project.manage, project.line)
+
+
+def _read_settings(repository: Repository, project: _Project, module: str) -> _Settings:
+    settings = _Settings()
+    _add_settings(repository, project, module, settings, set())
+    return settings
+
+
+def _add_settings(repository: Repository, project: _Project, module: str, settings: _Settings, seen: set[str]) -> None:
+    stem = project.inside(module.replace(".", "/"))
+    path = f"{stem}.py" if f"{stem}.py" in repository.paths else f"{stem}/__init__.py"
+    tree = repository.module(path)
+    if module in seen or len(seen) == _SETTINGS_FILES or tree is None:
+        return
+    seen.add(module)
+    settings.texts.append(repository.text(path))
+    is_package = path.endswith("/__init__.py")
+    for statement in tree.body:
+        match statement:
+            case ast.ImportFrom(names=[ast.alias(name="*")]):
+                if source := _absolute(statement, module, is_package):
+                    _add_settings(repository, project, source, settings, seen)
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                settings.values[name] = value
+                settings.files[name] = path
+
+
+def _absolute(statement: ast.ImportFrom, module: str, is_package: bool) -> str:
+    if not statement.level:
+        return statement.module or ""
+    parts = module.split(".")
+    base = parts[: len(parts) - statement.level + (1 if is_package else 0)]
+    return ".".join([*base, *([statement.module] if statement.module else [])])
+
+
+def _interface(repository: Repository, settings: _Settings) -> Iterator[Evidence]:
+    """ASGI where somebody chose it. WSGI_APPLICATION says nothing: every new project has it."""
+    node = settings.values.get("ASGI_APPLICATION")
+    if node is not None:
+        place = (settings.files["ASGI_APPLICATION"], node.lineno)
+        yield _say(repository, INTERFACE_SUBJECT, "asgi", place, "the settings have ASGI_APPLICATION")
+        return
+    for requirement in requirements(repository):
+        if requirement.name.partition("[")[0] in ("channels", "daphne"):
+            place = (requirement.path, requirement.line)
+            yield _say(repository, INTERFACE_SUBJECT, "asgi", place, f"{requirement.name} is among the dependencies")
+            return
+
+
+def _static(repository: Repository, project: _Project, settings: _Settings) -> Iterator[Evidence]:
+    """collectstatic and a mount, where STATIC_ROOT lies in the repository; elsewhere nothing could be written."""
+    root = settings.values.get("STATIC_ROOT")
+    if root is None or not any("django.contrib.staticfiles" in text for text in settings.texts):
+        return
+    file = settings.files["STATIC_ROOT"]
+    folder = folder_in_repository(root, settings.values, settings.files, file)
+    if folder is None:
+        return
+    place = (file, root.lineno)
+    command = f"python {quote(project.manage)} collectstatic --noinput"
+    yield _say(repository, "build.commands", command, place, "the settings have STATIC_ROOT")
+    if url := _static_url(settings.values.get("STATIC_URL")):
+        yield _say(repository, f'static."{url}"', folder, place, "STATIC_ROOT and STATIC_URL of the settings")
+
+
+def _static_url(node: ast.expr | None) -> str | None:
+    text = (literal_text(node) or "").strip("/")
+    return f"/{text}" if re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+){0,5}", text) and ".." not in text else None
+
+
+def _migrate(repository: Repository, project: _Project, settings: _Settings) -> Iterator[Evidence]:
+    if "DATABASES" not in settings.values and settings.texts:
+        return
+    place = (project.manage, project.line)
+    command = f"python {quote(project.manage)} migrate --noinput"
+    because = "a Django project with a database"
+    yield _say(repository, "release.commands", command, place, because, Confidence.POSSIBLE)
+
+
+def _say(
+    repository: Repository,
+    subject: str,
+    value: str,
+    place: tuple[str, int],
+    because: str,
+    confidence: Confidence = Confidence.LIKELY,
+) -> Evidence:
+    return Evidence(subject, value, repository.place(*place), confidence, _DETECTOR, because)

@@ -1,0 +1,71 @@
+"""Which files of a repository detection wants to read. Only names and sizes are known here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+FILE_LIMIT = 400
+SIZE_LIMIT = 200 * 1024  # bytes a file
+TOTAL_LIMIT = 4 * 1024 * 1024  # bytes
+_DEPTH_LIMIT = 5  # folders above a file; `src/shop/config/settings/production.py` has four
+_PATH_LIMIT = 400  # characters
+
+_VENDORED = {"node_modules", "bower_components", "site-packages", "vendor", "vendored", "third_party", "venv", "env"}
+_GENERATED = {"__pycache__", "migrations", "alembic", "static", "staticfiles", "media", "dist", "build", "locale"}
+_ASIDE = {"tests", "test", "testing", "fixtures", "e2e", "docs", "doc", "examples", "example", "samples", "benchmarks"}
+_LEFT_OUT = _VENDORED | _GENERATED | _ASIDE | {"templates", "notebooks", "virtualenv"}
+_MANIFEST = re.compile(
+    r"Procfile|Pipfile(\.lock)?|runtime\.txt|\.python-version|app\.json|pyproject\.toml|pullet\.toml|poetry\.lock|uv\.lock"
+    r"|setup\.(py|cfg)|[\w.-]*requirements[\w.-]*\.txt"
+)
+_NAMED_ONLY = frozenset({"uv.lock", "poetry.lock"})  # that they exist says enough; they are the largest files of all
+_TEST_FILE = re.compile(r"test_.*|.*_test|conftest|noxfile|tasks|fabfile")
+
+
+def files_to_read(entries: Sequence[tuple[str, int]], root: str = ".") -> tuple[str, ...]:
+    """The paths that `understand` needs, of (path, size in bytes) of every file in the repository.
+
+    At most 400 files, 200 KB each, 4 MB in all; files near `root` (the app's folder) first, manifests before modules.
+    """
+    wanted = sorted((rank, path, size) for path, size in entries if (rank := _rank(path, size, root)) is not None)
+    return tuple(_within_limits((path, size) for _, path, size in wanted))
+
+
+def _within_limits(files: Iterator[tuple[str, int]]) -> Iterator[str]:
+    total = count = 0
+    for path, size in files:
+        if count == FILE_LIMIT:
+            return
+        if total + size <= TOTAL_LIMIT:
+            total, count = total + size, count + 1
+            yield path
+
+
+def _rank(path: str, size: int, root: str) -> tuple[int, int, int] | None:
+    """Smaller is read first; None is not read at all."""
+    if size > SIZE_LIMIT or len(path) > _PATH_LIMIT or not path.isprintable():
+        return None
+    if path in ("pullet.toml", "pyproject.toml"):  # they may say where the app is
+        return (0, 0, 0)
+    inside = path if root == "." else path.removeprefix(f"{root}/")
+    if root != "." and inside == path:
+        return None
+    parts = inside.split("/")
+    if not is_of_interest(inside):
+        return None
+    manifest = 0 if _MANIFEST.fullmatch(parts[-1]) else 1
+    return (1, len(parts), manifest)
+
+
+def is_of_interest(path: str) -> bool:
+    """Whether a file, by its path below the app's root, could tell what the app is."""
+    *folders, name = path.split("/")
+    if len(folders) > _DEPTH_LIMIT or any(folder.startswith(".") or folder in _LEFT_OUT for folder in folders):
+        return False
+    if name in _NAMED_ONLY:
+        return False
+    if _MANIFEST.fullmatch(name) or (folders[-1:] == ["requirements"] and name.endswith(".txt")):
+        return True
+    return name.endswith(".py") and not _TEST_FILE.fullmatch(PurePosixPath(name).stem)

@@ -1,0 +1,186 @@
+"""From the files of a repository to an AppSpec: gather evidence, decide, assemble."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import PurePosixPath
+
+from pullet.analysis.detection.application import Application
+from pullet.analysis.detection.assemble import assemble
+from pullet.analysis.detection.decide import Rank, Tie, decide, decide_all
+from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points
+from pullet.analysis.detection.frameworks import OBJECT_NAMES
+from pullet.analysis.detection.repository import Repository
+from pullet.analysis.detection.servers import PREFERENCE, choose_server, serve
+from pullet.domain.app import AppSpec, Confidence, Decision, Evidence, Place
+from pullet.domain.declared import Declared
+from pullet.domain.errors import AmbiguousApp, NoAppFound
+
+_COMMAND = "processes.web.command"
+_PATH = "variables.PYTHONPATH"
+_FOLDERS_TRIED = 20
+_NAMED = 10  # candidates that a message names
+
+
+def understand(paths: Collection[str], files: Mapping[str, bytes], declared: Declared | None, name: str) -> AppSpec:
+    """What the app in a repository is, and why.
+
+    `paths`: every file; `files`: contents of those that `files_to_read` asked for; `declared`: pullet.toml as evidence;
+    `name`: what the app is called in messages. Pure, but worth a thread: a hostile repository can cost seconds.
+    Raises NoAppFound, AmbiguousApp.
+    """
+    if declared is not None and (declared.root != "." or _declares_web(declared)):
+        return _understand_root(Repository(paths, files, declared.root), declared, name, ())
+    declared = declared or Declared(".")
+    top = Repository(paths, files)
+    folders = () if _is_whole(top) else [folder for folder in sorted(top.folders) if _has_dependency_file(top, folder)]
+    found = list(_try_folders(folders, paths, files, declared, name))
+    if len(found) > 1:
+        raise _several_roots(name, [spec.root for spec in found])
+    return found[0] if found else _understand_root(top, declared, name, ())
+
+
+def _try_folders(
+    folders: Sequence[str], paths: Collection[str], files: Mapping[str, bytes], declared: Declared, name: str
+) -> Iterator[AppSpec]:
+    for folder in folders[:_FOLDERS_TRIED]:
+        repository = Repository(paths, files, folder)
+        with suppress(_NothingHere):
+            yield _understand_root(repository, declared, name, (_root_evidence(repository),))
+
+
+class _NothingHere(NoAppFound):
+    """Distinct from AmbiguousApp, which is a NoAppFound too."""
+
+
+def _declares_web(declared: Declared) -> bool:
+    return any(found.subject == _COMMAND for found in declared.evidence)
+
+
+def _is_whole(repository: Repository) -> bool:
+    """The top of the repository says by itself what it needs, so no folder below it is an app of its own."""
+    return dependencies.has_dependencies(repository) or bool(repository.text("Procfile"))
+
+
+def _has_dependency_file(repository: Repository, folder: str) -> bool:
+    if folder.startswith(".") or not folder.isprintable():
+        return False
+    return any(f"{folder}/{file}" in repository.paths for file in _ROOT_FILES)
+
+
+_ROOT_FILES = ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile", "setup.py")
+
+
+def _root_evidence(repository: Repository) -> Evidence:
+    path = next(file for file in _ROOT_FILES if file in repository.paths)
+    because = f"{repository.root}/{path} lists dependencies, and nothing does at the top"
+    return Evidence("app.root", repository.root, repository.place(path), Confidence.LIKELY, "folders", because)
+
+
+def _understand_root(repository: Repository, declared: Declared, name: str, more: Iterable[Evidence]) -> AppSpec:
+    evidence = [*more, *declared.evidence, *(found for detector in DETECTORS for found in detector(repository))]
+    decisions = decide_all([found for found in evidence if found.subject != entry_points.SUBJECT])
+    if _COMMAND not in decisions:
+        _decide_command(evidence, decisions, name)
+    if not any(_is_command(subject) for subject in decisions):
+        raise _nothing_found(repository, name)
+    return assemble(repository.root, decisions)
+
+
+def _is_command(subject: str) -> bool:
+    return subject.startswith("processes.") and subject.endswith(".command")
+
+
+def _decide_command(evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str) -> None:
+    """The web command, from the application found and the servers among the dependencies."""
+    available = {found.value for found in evidence if found.subject == dependencies.SERVER_SUBJECT}
+    interfaces = _wanted_interfaces(decisions, available)
+    try:
+        chosen = decide(entry_points.SUBJECT, evidence, _rank(interfaces))
+    except Tie as tie:
+        raise _ambiguous(name, tie.tied, available) from None
+    if chosen is None:
+        return
+    application = Application.parse(chosen.value)
+    server = choose_server(application, available)
+    place = chosen.evidence[0].place
+    reasons = (*chosen.evidence, _server_evidence(application, server, evidence, place))
+    decisions[entry_points.SUBJECT] = chosen
+    decisions[_COMMAND] = Decision(_COMMAND, serve(server, application), reasons)
+    if application.import_root != ".":
+        because = f"{application.module} is imported from there"
+        root = Evidence(_PATH, application.import_root, place, Confidence.LIKELY, "entry points", because)
+        decisions.setdefault(_PATH, Decision(_PATH, root.value, (root,)))
+
+
+def _wanted_interfaces(decisions: Mapping[str, Decision], available: Collection[str]) -> Collection[str]:
+    """What the settings ask for, else what the app's own servers can serve, else anything."""
+    if told := decisions.get(django.INTERFACE_SUBJECT):
+        return (told.value,)
+    served = [interface for interface, servers in PREFERENCE.items() if any(server in available for server in servers)]
+    return served or tuple(PREFERENCE)
+
+
+def _rank(interfaces: Collection[str]) -> Rank:
+    def rank(evidence: Evidence) -> tuple[int, ...]:
+        application = Application.parse(evidence.value)
+        path = evidence.place.path
+        named = OBJECT_NAMES.index(application.name) if application.name in OBJECT_NAMES else len(OBJECT_NAMES)
+        return (
+            application.interface not in interfaces,
+            path.count("/"),
+            entry_points.STEMS.get(PurePosixPath(path).stem, entry_points.UNUSUAL),
+            named,
+        )
+
+    return rank
+
+
+def _server_evidence(application: Application, server: str, evidence: Sequence[Evidence], place: Place) -> Evidence:
+    """Why this server."""
+    for found in evidence:
+        if found.subject == dependencies.SERVER_SUBJECT and found.value == server:
+            return found
+    because = f"no dependency serves {application.interface.upper()}, so {server} is added"
+    return Evidence(dependencies.SERVER_SUBJECT, server, place, Confidence.LIKELY, "servers", because)
+
+
+def _ambiguous(name: str, tied: Sequence[Evidence], available: Collection[str]) -> AmbiguousApp:
+    lines, commands = [], []
+    for found in tied[:_NAMED]:
+        application = Application.parse(found.value)
+        commands.append(serve(choose_server(application, available), application))
+        lines.append(f"{found.place}: {application.target} ({found.because})")
+    targets = " and ".join(Application.parse(found.value).target for found in tied[:_NAMED])
+    return AmbiguousApp(
+        f"Found {len(tied)} web apps in {name}, equally likely: {targets}",
+        context="\n".join(lines),
+        hint=f'Say which in pullet.toml:\n[processes.web]\ncommand = "{commands[0]}"',
+    )
+
+
+def _several_roots(name: str, roots: Sequence[str]) -> AmbiguousApp:
+    return AmbiguousApp(
+        f"Found {len(roots)} web apps in {name}, in the folders {' and '.join(roots[:_NAMED])}",
+        hint=f'Say which in pullet.toml:\n[app]\nroot = "{roots[0]}"',
+    )
+
+
+def _nothing_found(repository: Repository, name: str) -> NoAppFound:
+    broken = [path for path in repository.python_files if _is_broken(repository, path)][:3]
+    where = "" if repository.root == "." else f", folder {repository.root}"
+    return _NothingHere(
+        f"Found no web app in {name}{where}",
+        context="Looked for: a Procfile with a web process, Django's manage.py, and in "
+        f"{len(repository.python_files)} Python files for an application object (app = Flask(__name__); FastAPI, "
+        "Starlette, Litestar, Quart and other frameworks too), a factory (create_app()), and plain WSGI or ASGI "
+        "callables (application(environ, start_response))."
+        + (f" Could not parse {', '.join(broken)}." if broken else ""),
+        hint='Say what to start in pullet.toml:\n[processes.web]\ncommand = "gunicorn shop:app"',
+    )
+
+
+def _is_broken(repository: Repository, path: str) -> bool:
+    """Of the files at the top only: those that the owner will look at first."""
+    return "/" not in path and bool(repository.text(path).strip()) and repository.module(path) is None
