@@ -46,7 +46,7 @@ BROKEN = {
         "config-invalid",
         "commands",
     ),
-    "no TOML": ({"pullet.toml": "[release\n"}, "config-invalid", "line 1"),
+    "no TOML": ({"pullet.toml": "[release\n"}, "config-invalid", "pullet.toml:1"),
 }
 
 
