@@ -10,8 +10,13 @@ import os
 import time
 from pathlib import Path
 
+from bench.apps import Repository
 from bench.box import Box, box
 
+APP = """def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -33,13 +38,12 @@ def main() -> None:
 
 
 def deploy(place: Box, number: int) -> None:
-    repository = place.repository("wsgi-plain", f"app-{number}")
-    repository.configure("[processes.web]\nspares = 0\n")
-    place.up(repository)
+    files = {"wsgi.py": APP, "pullet.toml": "[processes.web]\nspares = 0\n"}
+    place.up(Repository(place.home.root.parent / f"app-{number}", files).folder, f"app-{number}")
 
 
 def measure(place: Box, apps: int, seconds: float) -> None:
-    pid = place.json("status")["daemon_pid"]
+    pid = place.daemon()
     before = cpu(pid)
     time.sleep(seconds)
     share = (cpu(pid) - before) / seconds

@@ -12,7 +12,8 @@ import argparse
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from bench.box import Box, Repository, box
+from bench.apps import Repository
+from bench.box import Box, box
 from bench.load import Load, Report, run
 
 APP = """import time
@@ -46,15 +47,13 @@ def main() -> None:
 
 
 def make(place: Box) -> Repository:
-    folder = place.folder / "shop"
-    folder.mkdir()
-    (folder / "requirements.txt").write_text("flask\ngunicorn\n")
-    (folder / "Procfile").write_text("web: gunicorn --workers 1 --threads 16 app:app\n")
-    (folder / "app.py").write_text(APP.replace("VERSION", "v0"))
-    repository = Repository(folder)
-    repository.git("init", "-q", "-b", "main")
-    repository.commit("first")
-    place.up(repository)
+    files = {
+        "requirements.txt": "flask\ngunicorn\n",
+        "Procfile": "web: gunicorn --workers 1 --threads 16 app:app\n",
+        "app.py": APP.replace("VERSION", "v0"),
+    }
+    repository = Repository(place.home.root.parent / "shop", files)
+    place.up(repository.folder, "shop")
     return repository
 
 
@@ -68,8 +67,7 @@ def measure(place: Box, repository: Repository, rate: float, redeploys: int) -> 
         slow = Load(router, "shop.localhost", ("/slow",), rate=1, seconds=5)
         work = [pool.submit(repeat, load, done) for load in (kept, fresh, slow)]
         for number in range(redeploys):
-            (repository.folder / "app.py").write_text(APP.replace("VERSION", f"v{rate:.0f}-{number}"))
-            repository.commit(f"{rate} {number}")
+            repository.commit({"app.py": APP.replace("VERSION", f"v{rate:.0f}-{number}")})
             place.pullet("sync", "shop")
         done.set()
     show(rate, redeploys, work)
@@ -86,10 +84,10 @@ def show(rate: float, redeploys: int, work: list[Future[list[Report]]]) -> None:
     kept, fresh, slow = (future.result() for future in work)
     quick = [*kept, *fresh]
     latencies = sorted(latency for report in quick for latency in report.latencies)
-    versions = {version for report in quick for version in report.answers}
+    seen = {version for report in quick for version in report.answers}
     middle, late = (latencies[int(share * (len(latencies) - 1))] * 1000 for share in (0.5, 0.99))
     print(
-        f"| {rate:.0f} | {redeploys} | {sum(r.sent for r in quick)} | {sum(r.failed for r in quick)} | {len(versions)} |"
+        f"| {rate:.0f} | {redeploys} | {sum(r.sent for r in quick)} | {sum(r.failed for r in quick)} | {len(seen)} |"
         f" {middle:.1f} | {late:.1f} | {sum(r.sent for r in slow)} | {sum(r.failed for r in slow)} |",
         flush=True,
     )
