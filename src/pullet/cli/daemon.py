@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -65,11 +65,12 @@ def _examine() -> Any:
 
 
 def _alive(pid: int) -> bool:
+    """A zombie has ended: whoever started it, a script perhaps, has not collected it yet."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 @click.command()

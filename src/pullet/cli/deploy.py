@@ -11,7 +11,7 @@ import click
 
 from pullet.cli.options import app_argument, client, environment_option, json_option
 from pullet.cli.progress import ProgressView
-from pullet.cli.show import colour, show_failure, show_json
+from pullet.cli.show import colour, exit_code, show_failure, show_json
 from pullet.domain.errors import UsageError
 
 
@@ -114,7 +114,7 @@ def _finish(progress: Iterable[dict[str, Any]], as_json: bool) -> None:
     else:
         show_failure(last["error_code"] or "failed", last["error"], last["context"], last["hint"])
         _show_what_serves(last["status"])
-    sys.exit(0 if last["ok"] else 2 if last["error_code"] in ("usage", "not-found") else 1)
+    sys.exit(0 if last["ok"] else exit_code(last["error_code"]))
 
 
 def _show_result(last: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pullet import __version__
-from pullet.cli.show import show_error
+from pullet.cli.show import exit_code, show_error
 from pullet.domain.errors import PulletError
 
 _COMMANDS = {
@@ -52,7 +52,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except PulletError as err:
             show_error(err)
-            sys.exit(2 if err.code in ("usage", "not-found", "not-running") else 1)
+            sys.exit(exit_code(err.code))
         except BrokenPipeError:
             sys.exit(141)  # as a program that died of SIGPIPE: `pullet logs app | head`
         except KeyboardInterrupt:

@@ -42,6 +42,11 @@ def show_failure(code: str, message: str, context: str = "", hint: str = "") -> 
         click.echo(f"{colour('hint', 'cyan')} {clean(hint)}", err=True)
 
 
+def exit_code(error_code: str) -> int:
+    """2 for a request that makes no sense, 1 for one that failed."""
+    return 2 if error_code in ("usage", "not-found", "not-running") else 1
+
+
 def outcome(text: str) -> str:
     return colour(text, _COLOURS.get(text, "white"))
 

@@ -108,8 +108,8 @@ def _rollback_goal(control: Control, key: EnvironmentKey, number: int | None) ->
     chosen = next((release for release in usable if release.id.number == number), None)
     if chosen is None:
         there = ", ".join(str(release.id.number) for release in usable) or "none"
-        what = f"release {number} of {key}" if number is not None else f"an earlier release of {key}"
-        raise NotFound(f"There is no {what} to go back to", hint=f"Releases that can be live again: {there}.")
+        what = f"release {number}" if number is not None else "earlier release"
+        raise NotFound(f"There is no {what} of {key} to go back to", hint=f"Releases that can be live again: {there}.")
     if chosen.id.number == live:
         raise UsageError(f"Release {number} of {key} is live already")
     return chosen
@@ -123,3 +123,4 @@ async def down(control: Control, app: str, author: str) -> AsyncIterator[Progres
     for key in keys:
         async for progress in follow(control, key):
             yield progress
+    await control.target.refresh()  # from here on nobody finds it any more
