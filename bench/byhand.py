@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 from bench.apps import App, Repository, git
 from bench.box import free_port
 
-_UV = shutil.which("uv") or "uv"
+_UV = str(Path(sys.executable).with_name("uv"))
 
 
 class Deployer:
@@ -100,7 +101,8 @@ class Piku(Deployer):
         self.install("pyuwsgi", "pip")
         (self.folder / "enabled").mkdir()
         self.vassal()
-        self.begin(str(self.bin / "uwsgi"), "--emperor", str(self.folder / "enabled"), "--die-on-term")
+        uwsgi = str(self.bin / "uwsgi")
+        self.begin(uwsgi, "--binary-path", uwsgi, "--emperor", str(self.folder / "enabled"), "--die-on-term")
         self.front()
 
     def vassal(self) -> None:

@@ -17,7 +17,7 @@ from pullet.domain.runtime import Instance, RunRequest, StartRequest, Workplace
 from pullet.ports import LogSink, Page, RouteTarget
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.probing import Probe
-from pullet.reconcile.tasks import together
+from pullet.reconcile.tasks import both, together
 from pullet.reconcile.understanding import apply_overrides, understand_app
 
 RELEASE_COMMAND_LIMIT = 600.0  # seconds for one release command, e.g. a migration
@@ -63,12 +63,15 @@ class Steps:
         release = self.release(number)
         sha = release.candidate.revision.sha
         await self._world.source.fetch(self._source, sha)
-        spec = await understand_app(self._world.source.tree(self._source, sha), release.id.environment.app)
+        spec, _ = await both(  # neither needs the other, and each waits for git most of the time
+            understand_app(self._world.source.tree(self._source, sha), release.id.environment.app),
+            self._world.source.check_out(self._source, sha, self._world.home.tree(release.id)),
+            name=f"resolve:{self._environment.key}",
+        )
         spec = apply_overrides(spec, self._environment)
         _refuse_what_is_missing(spec, self._environment)
         for decision in spec.decisions:
             log(f"{decision.subject} = {decision.value}  ({', '.join(str(e.place) for e in decision.evidence)})")
-        await self._world.source.check_out(self._source, sha, self._world.home.tree(release.id))
         self._advance(release.id, Stage.RESOLVED, spec=spec)
 
     async def build(self, number: int, log: LogSink) -> None:

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from pullet.domain.errors import PulletError
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B], *, name: str) -> tuple[A, B]:
+    """The results of two; where one fails it is as with `together`."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            one = tasks.create_task(first, name=f"{name}:0")
+            other = tasks.create_task(second, name=f"{name}:1")
+    except* PulletError as group:
+        raise _first(group) from group
+    return one.result(), other.result()
 
 
 async def together(*work: Coroutine[Any, Any, object], name: str) -> None:
