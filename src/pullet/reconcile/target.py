@@ -11,6 +11,7 @@ from pullet.domain.fleet import EnvironmentSpec, FleetState, SourceSpec, Track, 
 from pullet.domain.identity import EnvironmentKey
 from pullet.reconcile.environment import Assignment, EnvironmentLoop
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.retention import RetentionLoop
 from pullet.reconcile.sources import SourceLoop
 from pullet.reconcile.wakeups import Changes, wait_for_wake
 
@@ -30,6 +31,7 @@ class TargetLoop:
         self._world = neighbours
         self._tasks: asyncio.TaskGroup | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._retention = RetentionLoop(neighbours)
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
 
@@ -38,6 +40,7 @@ class TargetLoop:
         await self._world.router.ensure()
         self._world.store.deployments.interrupt_running()
         async with asyncio.TaskGroup() as self._tasks:
+            self._spawn("retention", self._retention.run())
             while True:
                 self._wake.clear()
                 await self.refresh()
@@ -57,6 +60,8 @@ class TargetLoop:
                 return
             for key in gone:
                 del self.environments[key]
+            if gone:
+                self._retention.wake()
             self.fleet = state
             self._align(await self._assignments(state))
             self.changes.notify()
