@@ -147,6 +147,17 @@ def spread(values: Sequence[float], digits: int = 0) -> str:
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
+def memory_of(pid: int) -> int:
+    """Resident bytes of this one process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of processor time that the process and the children it has waited for have used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def machine() -> str:
     load, system = os.getloadavg()[0], f"{platform.system()} {platform.release()}"
     return f"{os.cpu_count()} cores, load {load:.1f}, {system}, Python {platform.python_version()}"

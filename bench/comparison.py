@@ -11,12 +11,13 @@ import argparse
 import statistics
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.apps import APPS, App, Repository
 from bench.box import box, first_answer, machine, spread
 from bench.byhand import ByHand, Deployer, Piku, available, deployed
-from bench.redeploy import redeploy
+from bench.redeploy import Run, redeploy, show
 
 
 def main() -> None:
@@ -36,18 +37,13 @@ def compare(app: App, runs: int) -> None:
         ours, theirs = Repository(folder / "ours", app.files), Repository(folder / "theirs", app.files)
         pullet.up(ours.folder, app.name)
         with deployed(ByHand, app, theirs) as hand, deployed(Piku, app, theirs) as piku:
-            took: dict[str, list[float]] = {"Pullet, warm": [], "by hand": [], "Piku's way": []}
-            for number in range(runs + 1):
-                one = (redeploy(pullet, app, ours, warm=True).total, *others(theirs, hand, piku))
-                if number:  # the first has nothing in any cache
-                    for values, value in zip(took.values(), one, strict=True):
-                        values.append(value)
-    report(app, took)
+            rounds = [(redeploy(pullet, app, ours, warm=True), *others(theirs, hand, piku)) for _ in range(runs + 1)]
+    report(app, rounds[1:])  # at the first there is nothing in any cache
 
 
-def others(repository: Repository, *deployers: Deployer) -> list[float]:
+def others(repository: Repository, hand: Deployer, piku: Deployer) -> tuple[float, float]:
     version = repository.push_version()
-    return [deploy(deployer, version) for deployer in deployers]
+    return deploy(hand, version), deploy(piku, version)
 
 
 def deploy(deployer: Deployer, version: str) -> float:
@@ -60,12 +56,14 @@ def deploy(deployer: Deployer, version: str) -> float:
     return 1000 * (answered - started)
 
 
-def report(app: App, took: dict[str, list[float]]) -> None:
-    print(f"\n{app.name}: start of the deployment to the first new response, {len(took['by hand'])} runs")
-    for way, values in took.items():
-        print(f"  {way:14} {spread(values)}")
-    pullet, hand, piku = (statistics.median(values) for values in took.values())
-    print(f"  Pullet to the slower 1:{max(hand, piku) / pullet:.1f}, to the faster 1:{min(hand, piku) / pullet:.1f}")
+def report(app: App, rounds: Sequence[tuple[Run, float, float]]) -> None:
+    show(f"{app.name}, warm, beside the others", [pullet for pullet, _, _ in rounds])
+    pullet = statistics.median(run.total for run, _, _ in rounds)
+    ways = {"by hand": [hand for _, hand, _ in rounds], "Piku's way": [piku for _, _, piku in rounds]}
+    for way, values in ways.items():
+        ratios = [value / run.total for value, (run, _, _) in zip(values, rounds, strict=True)]
+        print(f"  {way:11} {spread(values)}; Pullet's times {spread(ratios, 1)}", end="")
+        print(f", of the medians {statistics.median(values) / pullet:.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,51 +1,53 @@
-"""First deploy of three small apps, from `pullet up` to its URL, with a cold and with a warm uv cache.
+"""The first deployment of each app: `python -m bench.first_deploy [--runs 3]`, seconds.
 
-python -m bench.first_deploy --runs 3
+Each run is a home of its own: `pullet up` until it returns and the page answers. Cold: nothing is cached (the network
+is part of it), and the daemon and the router start too. Warm: another app filled the cache before. `build` is one step
+of each.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 
 from bench.apps import APPS, App, Repository
-from bench.box import Box, box, machine, spread
+from bench.box import Box, box, first_answer, machine, spread
+from bench.redeploy import steps
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
-    runs = parser.parse_args().runs
+    options = parser.parse_args()
     print(machine())
-    print("| app | cold cache, s | warm cache, s |\n|---|---|---|")
     for app in APPS:
-        cold, warm = zip(*(both(app) for _ in range(runs)), strict=True)
-        print(f"| {app.name} | {spread(cold, 2)} | {spread(warm, 2)} |", flush=True)
+        pairs = [both(app) for _ in range(options.runs)]
+        for index, title in enumerate(("cold cache, daemon started", "warm cache, daemon running")):
+            whole, build = zip(*(pair[index] for pair in pairs), strict=True)
+            print(f"{app.name:8} {title}: {spread(whole, 2)} s, of which build {spread(build, 2)}", flush=True)
 
 
-def both(app: App) -> tuple[float, float]:
-    """A fresh home, then the same app once more with its environment removed but the downloads kept."""
-    with box() as place:
-        place.up(Repository(place.home.root.parent / "warm-up", {"wsgi.py": _NOTHING}).folder, "warm-up")
-        cold = deploy(place, app, "cold")
-        place.pullet("down", "cold")
-        shutil.rmtree(place.home.pythons)
-        return cold, deploy(place, app, "warm")
+def both(app: App) -> tuple[tuple[float, float], tuple[float, float]]:
+    with box() as pullet:
+        cold = first(pullet, app, "one")
+        pullet.pullet("down", "one")
+        forget_environments(pullet)
+        return cold, first(pullet, app, "two")
 
 
-_NOTHING = """def application(environ, start_response):
-    start_response("200 OK", [])
-    return [b""]
-"""
+def first(pullet: Box, app: App, name: str) -> tuple[float, float]:
+    """(seconds of everything, seconds of the build)."""
+    repository = Repository(pullet.home.root.parent / name, app.files)
+    started = time.monotonic()
+    pullet.up(repository.folder, name)
+    first_answer(pullet.port, f"{name}.localhost", "v0")
+    return time.monotonic() - started, steps(pullet.deployment(name))["build"] / 1000
 
 
-def deploy(place: Box, app: App, name: str) -> float:
-    """Seconds. The daemon runs already, so its own start is not counted."""
-    repository = Repository(place.home.root.parent / name, app.files)
-    began = time.monotonic()
-    place.up(repository.folder, name)
-    return time.monotonic() - began
+def forget_environments(pullet: Box) -> None:
+    """Else the second app would be given the first one's environment."""
+    for folder in pullet.home.pythons.iterdir():
+        folder.rename(folder.with_name(f".gone-{folder.name}"))
 
 
 if __name__ == "__main__":

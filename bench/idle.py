@@ -1,60 +1,57 @@
-"""What waiting costs: the daemon's memory and CPU while 1, 10 and 50 apps run and nothing happens.
+"""What Pullet costs while nothing happens: `python -m bench.idle [--apps 1,10,50] [--seconds 30]`.
 
-python -m bench.idle --seconds 30
+Plain WSGI apps without a warm spare, each in a repository of its own that is polled every second. The daemon's resident
+memory and processor time (of one core, with the children it started) over the seconds, once everything has settled.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from pathlib import Path
 
 from bench.apps import Repository
-from bench.box import Box, box
+from bench.box import Box, box, cpu_of, machine, memory_of, until
 
-APP = """def application(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"hello"]
-"""
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_FILES = {
+    "app.py": "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'hello']\n",
+    "requirements.txt": "gunicorn==23.0.0\n",
+    "Procfile": "web: gunicorn --threads 1 app:app\n",
+    "pullet.toml": "[processes.web]\nspares = 0\n",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    seconds = parser.parse_args().seconds
-    print("| apps | daemon RSS, MB | daemon CPU, % of a core |")
-    print("|---|---|---|")
-    with box() as place:
-        there = 0
-        for apps in (1, 10, 50):
-            for number in range(there, apps):
-                deploy(place, number)
-            there = apps
-            time.sleep(35)  # past the watch window of the last one, in which the daemon looks every second
-            measure(place, apps, seconds)
+    parser.add_argument("--apps", default="1,10,50")
+    parser.add_argument("--seconds", type=float, default=30)
+    options = parser.parse_args()
+    print(machine())
+    with box() as pullet:
+        deployed = 0
+        for count in sorted(map(int, options.apps.split(","))):
+            for number in range(deployed, count):
+                deploy(pullet, f"app{number}")
+            deployed = count
+            until(lambda: settled(pullet), "every app proved itself", 120)
+            show(pullet, count, options.seconds)
 
 
-def deploy(place: Box, number: int) -> None:
-    files = {"wsgi.py": APP, "pullet.toml": "[processes.web]\nspares = 0\n"}
-    place.up(Repository(place.home.root.parent / f"app-{number}", files).folder, f"app-{number}")
+def deploy(pullet: Box, name: str) -> None:
+    pullet.up(Repository(pullet.home.root.parent / name, _FILES).folder, name)
 
 
-def measure(place: Box, apps: int, seconds: float) -> None:
-    pid = place.daemon()
-    before = cpu(pid)
+def settled(pullet: Box) -> bool:
+    """No new release is still being watched: the daemon looks at such a one every second."""
+    environments = pullet.ask("/v1/status")["environments"]
+    return all(time.time() - each["deployment"]["finished"] > 45 for each in environments)
+
+
+def show(pullet: Box, count: int, seconds: float) -> None:
+    daemon = pullet.daemon()
+    before = cpu_of(daemon)
     time.sleep(seconds)
-    share = (cpu(pid) - before) / seconds
-    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    print(f"| {apps} | {resident / 1e6:.0f} | {100 * share:.1f} |", flush=True)
-
-
-def cpu(pid: int) -> float:
-    """Seconds of a core that the process used, without its children."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    share = (cpu_of(daemon) - before) / seconds
+    print(f"{count} apps: {memory_of(daemon) >> 20} MB, {100 * share:.2f} % of a core over {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ start up to its first good answer; everything else is Pullet's own share. Millis
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,12 +38,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--apps", default="flask,fastapi,django")
+    parser.add_argument("--ways", default="cold,warm")
     options = parser.parse_args()
     print(machine())
     for app in APPS:
         if app.name in options.apps.split(","):
-            for warm in (False, True):
-                show(f"{app.name}, {'warm' if warm else 'cold'}", redeploys(app, options.runs, warm=warm))
+            for way in options.ways.split(","):
+                show(f"{app.name}, {way}", redeploys(app, options.runs, warm=way == "warm"))
 
 
 def redeploys(app: App, runs: int, *, warm: bool) -> list[Run]:
@@ -88,7 +88,7 @@ def show(title: str, runs: Sequence[Run]) -> None:
     for name in runs[0].steps:
         print(f"    {name:10} {spread([run.steps.get(name, 0) for run in runs], 1)}")
     between = [run.total - sum(run.steps.values()) for run in runs]
-    print(f"    {'between':10} {spread(between, 1)}  (median total {statistics.median(run.total for run in runs):.0f})")
+    print(f"    {'between':10} {spread(between, 1)}", flush=True)
 
 
 if __name__ == "__main__":
