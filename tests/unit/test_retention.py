@@ -13,7 +13,7 @@ from pullet.domain.codec import dumps
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, ReleaseId, Revision
 from pullet.domain.release import Artifact, Candidate, Release, Stage, Verdict
-from pullet.ports import Fleet, Prober, Router, Runtime, Source
+from pullet.ports import Fleet, Prober, Router, Runtime, Secrets, Source
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.retention import RetentionLoop
 from pullet.store.sqlite import SqliteStore
@@ -41,6 +41,7 @@ def world(tmp_path: Path) -> Iterator[Neighbours]:
             runtime=cast(Runtime, unused),
             router=cast(Router, unused),
             prober=cast(Prober, unused),
+            secrets=cast(Secrets, unused),
         )
 
 
