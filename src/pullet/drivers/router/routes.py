@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,23 @@ from pullet.ports import Page, RouteTarget
 
 _RECORD = "route.json"
 _NAME = re.compile(HOST_PATTERN)
+_RACY = 2_000_000_000  # ns: a change as young as this may hide another in the same tick of the file system's clock
 _SOCKET_PATH_LIMIT = 107  # bytes, unix(7)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A host as it was read, and the stats by which to know that it still is so."""
+
+    signature: tuple[int, ...]
+    """Times (ns) of the generation and of its record, then their inodes; empty where they are not there."""
+    read_at: int
+    """ns since the epoch."""
+    target: RouteTarget | None
+
+    @property
+    def settled(self) -> bool:
+        return bool(self.signature) and self.read_at - max(self.signature[:2]) > _RACY
 
 
 def normal_host(host: str) -> str:
@@ -78,13 +95,28 @@ class RouteFiles:
         """`hosts`: Caddy's working directory. `trusted`: static folders must lie below this path (Pullet's home)."""
         self.hosts = hosts
         self.trusted = trusted
+        self._known: dict[str, _Known] = {}
 
     # --- what is
 
     def read(self) -> Mapping[str, RouteTarget]:
         """Every host that leads somewhere. One whose files contradict each other is left out: route it again."""
-        found = {host: self.target(host) for host in self.names()}
-        return {host: target for host, target in found.items() if target is not None}
+        before, found, known = self._known, dict[str, RouteTarget](), dict[str, _Known]()
+        for host in self.names():
+            seen = self._see(host, before.get(host))
+            if seen.target is not None:
+                found[host] = seen.target
+            if seen.settled:
+                known[host] = seen
+        self._known = known  # in one act: several threads may be reading
+        return found
+
+    def _see(self, host: str, known: _Known | None) -> _Known:
+        """Read again only where a stat shows a change: every look at any environment reads all routes."""
+        signature = _signature(self.hosts / host / "on")
+        if known is not None and known.signature == signature:
+            return known
+        return _Known(signature, time.time_ns(), self.target(host))
 
     def names(self) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
@@ -171,6 +203,15 @@ class RouteFiles:
             return None
         same = record.release is not None and record.release == target.release
         return (live / "static" / ("previous" if same else "forever")).resolve()
+
+
+def _signature(live: Path) -> tuple[int, ...]:
+    """Of a generation: links come and go with the folder's time, the record has its own; both have their inodes."""
+    try:
+        folder, record = live.stat(), (live / _RECORD).stat()
+    except OSError:
+        return ()
+    return folder.st_mtime_ns, record.st_mtime_ns, folder.st_ino, record.st_ino
 
 
 def _generations(folder: Path) -> list[int]:
