@@ -135,6 +135,7 @@ class ShimRuntime:
             self._launcher.cold(request, sockets).command,
             log=self._places.log(request.id),
             memory=request.process.memory,
+            socket=sockets.socket if sockets else None,
             labels=labels,
         )
 
