@@ -1,4 +1,4 @@
-"""A Pullet of its own for a benchmark: a home, a port, repositories, the real command line and the real daemon."""
+"""A whole Pullet in a home of its own, driven through its command line and looked at through its API."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import contextlib
 import http.client
 import json
 import os
+import platform
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
@@ -15,119 +15,123 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-_GIT = ("git", "-c", "user.name=Bench", "-c", "user.email=bench@localhost", "-c", "commit.gpgsign=false")
+from pullet.domain.home import Home
+
+_PULLET = Path(sys.executable).with_name("pullet")
+_HASTE = 0.003  # seconds between two looks at what a visitor gets
 
 
-@dataclass(frozen=True)
 class Box:
-    folder: Path
-    port: int
+    """Pullet as a user has it."""
 
-    def pullet(self, *arguments: str, check: bool = True) -> str:
+    def __init__(self, home: Path, port: int, environment: dict[str, str]) -> None:
+        self.home = Home(home)
+        self.port = port
+        self._environment = {**os.environ, "PULLET_HOME": str(home), **environment}
+
+    def pullet(self, *arguments: str, timeout: float = 300) -> str:
+        """Run the command line; an exit code but 0 ends the benchmark with what it said."""
         done = subprocess.run(
-            [sys.executable, "-m", "pullet.cli.main", *arguments],
-            env={**os.environ, "PULLET_HOME": str(self.folder / "home")},
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=300,
+            [_PULLET, *arguments], env=self._environment, capture_output=True, text=True, timeout=timeout, check=False
         )
-        if check and done.returncode != 0:
-            raise SystemExit(f"pullet {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        if done.returncode:
+            raise RuntimeError(f"pullet {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def json(self, *arguments: str) -> Any:
-        return json.loads(self.pullet(*arguments, "--json", check=False))
+    def up(self, folder: Path, name: str) -> None:
+        self.pullet("up", str(folder), "--name", name, "--port", str(self.port))
 
-    def repository(self, example: str, name: str | None = None) -> Repository:
-        folder = self.folder / (name or example)
-        shutil.copytree(EXAMPLES / example, folder, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
-        made = Repository(folder)
-        made.git("init", "-q", "-b", "main")
-        made.commit("first")
-        return made
+    def status(self, app: str) -> dict[str, Any]:
+        every: list[dict[str, Any]] = self.ask("/v1/status")["environments"]
+        return next(each for each in every if each["app"] == app)
 
-    def up(self, repository: Repository) -> None:
-        self.pullet("up", str(repository.folder), "--port", str(self.port))
+    def daemon(self) -> int:
+        return int(self.ask("/v1/status")["daemon_pid"])
 
-    def page(self, app: str, path: str = "/") -> str:
-        return get(self.port, f"{app}.localhost", path)
+    def deployment(self, app: str) -> dict[str, Any]:
+        newest: dict[str, Any] = self.ask(f"/v1/apps/{app}/deployments?limit=1")[0]
+        return newest
 
-    def wait_for_spare(self, app: str) -> None:
-        def there() -> bool:
-            [environment] = self.json("status", app)["environments"]
-            return any(spare["ready"] for spare in environment["spares"])
+    def ask(self, path: str) -> Any:
+        connection = _UnixConnection(str(self.home.api_socket))
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            body = answer.read()
+            assert answer.status == 200, body
+            return json.loads(body)
+        finally:
+            connection.close()
 
-        wait(there, pause=0.1)
+    def settled(self, app: str, *, spare: bool) -> None:
+        """Until the latest deployment has ended, nothing of a former release is left, and the spare is ready."""
 
+        def done() -> bool:
+            status = self.status(app)
+            ready = any(each["ready"] for each in status["spares"])
+            return status["deployment"]["outcome"] == "succeeded" and (ready or not spare)
 
-@dataclass(frozen=True)
-class Repository:
-    folder: Path
-
-    def git(self, *arguments: str) -> None:
-        subprocess.run([*_GIT, "-C", str(self.folder), *arguments], check=True, timeout=60)
-
-    def commit(self, message: str) -> float:
-        """Commit everything; the moment when it was done, in seconds since the epoch."""
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", message)
-        return time.time()
-
-    def greet(self, greeting: str) -> float:
-        """Change the greeting that every example has, and commit."""
-        [file] = [path for path in self.folder.rglob("*.py") if "GREETING = " in path.read_text()]
-        lines = [
-            f'GREETING = "{greeting}"' if line.startswith("GREETING = ") else line
-            for line in file.read_text().splitlines()
-        ]
-        file.write_text("\n".join(lines) + "\n")
-        return self.commit(greeting)
-
-    def configure(self, pullet_toml: str) -> None:
-        (self.folder / "pullet.toml").write_text(pullet_toml)
-        self.commit("configure")
+        until(done, f"{app} settled")
 
 
 @contextlib.contextmanager
-def box() -> Iterator[Box]:
-    """Ends everything it started, whatever happens."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit ends it as Ctrl-C does: cleanly
-    folder = Path(tempfile.mkdtemp(prefix="pullet-bench-"))
+def box(**environment: str) -> Iterator[Box]:
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
     folder.chmod(0o711)
-    made = Box(folder, free_port())
+    made = Box(folder / "home", free_port(), environment)
+    made.home.root.mkdir(mode=0o711)
     try:
         yield made
+    except BaseException:
+        with contextlib.suppress(OSError):
+            print(made.home.daemon_log.read_text()[-4000:], file=sys.stderr)
+        raise
     finally:
-        made.pullet("stop", check=False)
+        with contextlib.suppress(RuntimeError):
+            made.pullet("stop", timeout=90)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def get(port: int, host: str, path: str = "/") -> str:
-    """The body, whatever the status; empty where nobody answers."""
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=30)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(30)
+        self.sock.connect(self._path)
+
+
+def first_answer(port: int, host: str, wanted: str, *, limit: float = 30) -> float:
+    """Ask every few milliseconds until the page is `wanted`; returns when it was (seconds since the epoch)."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if ask(port, host) == wanted:
+                return time.time()
+        time.sleep(_HASTE)
+    raise TimeoutError(f"{host} did not answer {wanted} within {limit:.0f} s")
+
+
+def ask(port: int, host: str, path: str = "/") -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", path, headers={"Host": host})
         return connection.getresponse().read().decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        return ""
     finally:
         connection.close()
 
 
-def wait(met: Callable[[], bool], *, limit: float = 60.0, pause: float = 0.002) -> float:
-    """The moment when it was met, in seconds since the epoch."""
+def until(condition: Callable[[], bool], what: str, limit: float = 60) -> None:
     deadline = time.monotonic() + limit
-    while not met():
+    while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit(f"not so within {limit} s")
-        time.sleep(pause)
-    return time.time()
+            raise TimeoutError(f"{what}: not within {limit:.0f} s")
+        time.sleep(0.05)
 
 
 def free_port() -> int:
@@ -136,6 +140,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], digits: int = 0) -> str:
     """`median (least-most)`."""
-    return f"{statistics.median(values):.0f} ({min(values):.0f}-{max(values):.0f})"
+    if not values:
+        return "-"
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def memory_of(pid: int) -> int:
+    """Resident bytes of this one process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of processor time that the process and the children it has waited for have used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine() -> str:
+    load, system = os.getloadavg()[0], f"{platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} cores, load {load:.1f}, {system}, Python {platform.python_version()}"

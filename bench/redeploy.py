@@ -1,91 +1,94 @@
-"""Code-only redeploys through the real daemon: commit to first new response, by phase, cold and with a warm spare.
+"""Code-only redeploy, commit to first new response: `python -m bench.redeploy [--runs 10] [--apps flask,django]`.
 
-    python -m bench.redeploy --runs 10
-
-The clock starts when the daemon saw the commit (the wait for the poll is shown apart). *Own* is Pullet's share: all but
-the app's own start to its first 200 (the steps start and probe).
+Every phase comes from the deployment's own step records. The clock starts when the daemon saw the commit; what passed
+between the commit and that moment is the wait for the poll and is shown apart. `start` and `probe` are the app's own
+start up to its first good answer; everything else is Pullet's own share. Milliseconds: median (least-most).
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from bench.box import Box, Repository, box, spread, wait
+from bench.apps import APPS, App, Repository
+from bench.box import Box, box, first_answer, machine, spread
 
-APPS = ("flask-hello", "fastapi-hello", "django-notes")
-PHASES = ("resolve", "build", "check", "prepare", "start", "probe", "switch")
-# collectstatic and migrate are Django's own work: measured without them.
-NO_COMMANDS = "[build]\ncommands = []\n[release]\ncommands = []\n"
-NO_SPARES = "[processes.web]\nspares = 0\n"
+_OF_THE_APP = ("start", "probe")
 
 
 @dataclass(frozen=True)
 class Run:
+    """Milliseconds."""
+
     poll: float
-    """Milliseconds from the commit to the deployment's begin; the others count from there."""
     total: float
-    phases: dict[str, float]
+    """From seen to the first new response."""
+    steps: dict[str, float]
 
     @property
     def own(self) -> float:
-        return self.total - self.phases["start"] - self.phases["probe"]
+        """Pullet's share."""
+        return self.total - sum(self.steps.get(name, 0) for name in _OF_THE_APP)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
-    runs = parser.parse_args().runs
-    print("milliseconds: median (least-most)\n")
-    print("| app | spare | " + " | ".join(PHASES) + " | own | total | poll wait |")
-    print("|---|---|" + "---|" * (len(PHASES) + 3))
-    with box() as place:
-        for app in APPS:
-            for warm in (False, True):
-                report(app, warm, measure(place, app, warm, runs))
+    parser.add_argument("--apps", default="flask,fastapi,django")
+    parser.add_argument("--ways", default="cold,warm")
+    options = parser.parse_args()
+    print(machine())
+    for app in APPS:
+        if app.name in options.apps.split(","):
+            for way in options.ways.split(","):
+                show(f"{app.name}, {way}", redeploys(app, options.runs, warm=way == "warm"))
 
 
-def measure(place: Box, app: str, warm: bool, runs: int) -> list[Run]:
-    name = f"{app}-{'warm' if warm else 'cold'}"
-    repository = place.repository(app, name)
-    repository.configure(NO_COMMANDS + ("" if warm else NO_SPARES))
-    place.up(repository)
-    return [one(place, repository, name, warm, f"run {number}") for number in range(runs)]
+def redeploys(app: App, runs: int, *, warm: bool) -> list[Run]:
+    with box() as pullet:
+        repository = Repository(pullet.home.root.parent / "repository", files(app, warm=warm))
+        pullet.up(repository.folder, app.name)
+        redeploy(pullet, app, repository, warm=warm)
+        return [redeploy(pullet, app, repository, warm=warm) for _ in range(runs)]
 
 
-def one(place: Box, repository: Repository, app: str, warm: bool, greeting: str) -> Run:
-    if warm:
-        place.wait_for_spare(app)
-    committed = repository.greet(greeting)
-    seen = wait(lambda: greeting in place.page(app))
-    deployment = wait_for_record(place, app, committed)
-    phases = {
-        step["name"]: (step["finished"] - step["started"]) * 1000 for step in deployment["steps"] if step["finished"]
-    }
-    began = deployment["started"]
-    return Run((began - committed) * 1000, (seen - began) * 1000, phases)
+def files(app: App, *, warm: bool) -> dict[str, str]:
+    return app.files if warm else {**app.files, "pullet.toml": "[processes.web]\nspares = 0\n"}
 
 
-def wait_for_record(place: Box, app: str, committed: float) -> dict:  # type: ignore[type-arg]
-    found: dict = {}  # type: ignore[type-arg]
-
-    def there() -> bool:
-        [latest] = place.json("deployments", app, "-n", "1")
-        found.update(latest)
-        return bool(latest["outcome"] == "succeeded" and latest["started"] > committed - 1)
-
-    wait(there, pause=0.05)
-    return found
-
-
-def report(app: str, warm: bool, runs: list[Run]) -> None:
-    phases = [f"{statistics.median(run.phases[phase] for run in runs):.0f}" for phase in PHASES]
-    total, own, poll = (spread([getattr(run, what) for run in runs]) for what in ("total", "own", "poll"))
-    print(
-        f"| {app} | {'warm' if warm else 'cold'} | " + " | ".join(phases) + f" | {own} | **{total}** | {poll} |",
-        flush=True,
+def redeploy(pullet: Box, app: App, repository: Repository, *, warm: bool) -> Run:
+    pullet.settled(app.name, spare=warm)
+    time.sleep(1)  # the release before stops and the page cache calms down, as between two pushes of a person
+    version = repository.push_version()
+    pushed = time.time()
+    answered = first_answer(pullet.port, f"{app.name}.localhost", version)
+    pullet.settled(app.name, spare=False)
+    deployment = pullet.deployment(app.name)
+    return Run(
+        1000 * max(0.0, deployment["started"] - pushed), 1000 * (answered - deployment["started"]), steps(deployment)
     )
+
+
+def steps(deployment: dict[str, Any]) -> dict[str, float]:
+    return {
+        each["name"]: 1000 * (each["finished"] - each["started"])
+        for each in deployment["steps"]
+        if each["finished"] is not None
+    }
+
+
+def show(title: str, runs: Sequence[Run]) -> None:
+    print(f"\n{title}: {len(runs)} runs")
+    print(f"  seen to first new response  {spread([run.total for run in runs])}")
+    print(f"  Pullet's own share          {spread([run.own for run in runs])}")
+    print(f"  commit to seen (poll)       {spread([run.poll for run in runs])}")
+    for name in runs[0].steps:
+        print(f"    {name:10} {spread([run.steps.get(name, 0) for run in runs], 1)}")
+    between = [run.total - sum(run.steps.values()) for run in runs]
+    print(f"    {'between':10} {spread(between, 1)}", flush=True)
 
 
 if __name__ == "__main__":

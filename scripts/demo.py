@@ -19,7 +19,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PULLET = [sys.executable, "-m", "pullet.cli.main"]
-OLD, NEW = "Hello from Pullet", "Hello again, from a new commit"
+OLD, NEW = "Hello from Flask", "Hello again, from a new commit"
+IDENTITY = {"user.name": "Demo", "user.email": "demo@localhost", "commit.gpgsign": "false"}
 LIMIT = 60.0  # seconds for a page to appear
 
 
@@ -45,14 +46,25 @@ def workplace() -> Iterator[Path]:
     """A folder of its own that other users may pass through, since apps and the router run as such."""
     folder = Path(tempfile.mkdtemp(prefix="pullet-demo-"))
     folder.chmod(0o711)
-    os.environ["PULLET_HOME"] = str(folder / "home")
+    home = new_home(folder)
+    os.environ["PULLET_HOME"] = str(home)
     try:
         yield folder
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave processes behind
         subprocess.run([*PULLET, "stop"], check=False, stdout=subprocess.DEVNULL)
-        shutil.rmtree(folder, ignore_errors=True)
+        for made in (folder, home):
+            shutil.rmtree(made, ignore_errors=True)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def new_home(folder: Path) -> Path:
+    """`$PULLET_HOME` where it is set; one in use would be ended and removed with the demo, so it must be empty."""
+    home = Path(os.environ.get("PULLET_HOME") or folder / "home").expanduser().absolute()
+    if home.exists() and any(home.iterdir()):
+        folder.rmdir()
+        raise SystemExit(f"demo: {home} is in use. Unset PULLET_HOME, or name an empty folder: the demo removes it.")
+    return home
 
 
 def run(folder: Path, port: int, *, check: bool) -> int:
@@ -64,12 +76,14 @@ def run(folder: Path, port: int, *, check: bool) -> int:
         return check_push(repository, port)
     print(
         f"""
-It is live. Look at it:     http://hello.localhost:{port}
-Change it:                  {repository}/app.py (GREETING), then
-                            git -C {repository} commit -am "A new greeting"
-Watch:                      PULLET_HOME={folder / "home"} {CHECKOUT}/scripts/pullet status
-End everything:             Ctrl-C here
-"""
+It is live. Look at it:  http://hello.localhost:{port}
+                         curl -H 'Host: hello.localhost' http://127.0.0.1:{port}/
+Push a change:           sed -i "s/^MESSAGE = .*/MESSAGE = 'Hello, you'/" {repository}/app.py
+                         git -C {repository} commit -am "A new greeting"
+Watch:                   PULLET_HOME={os.environ["PULLET_HOME"]} {CHECKOUT}/scripts/pullet status
+End everything:          Ctrl-C here
+""",
+        flush=True,
     )
     while True:
         signal.pause()
@@ -82,7 +96,7 @@ def check_push(repository: Path, port: int) -> int:
     git(repository, "commit", "-qam", "A new greeting")
     began = time.monotonic()
     wait_for(port, NEW)
-    print(f"The page says {NEW!r}, {time.monotonic() - began:.2f} s after the commit.")
+    print(f"The page says {NEW!r}, {time.monotonic() - began:.2f} s after the commit.", flush=True)
     subprocess.run([*PULLET, "status"], check=True)
     subprocess.run([*PULLET, "deployments", "hello"], check=True)
     return 0
@@ -91,14 +105,15 @@ def check_push(repository: Path, port: int) -> int:
 def make_repository(folder: Path) -> Path:
     shutil.copytree(CHECKOUT / "examples" / "flask-hello", folder, ignore=shutil.ignore_patterns("__pycache__"))
     git(folder, "init", "-q", "-b", "main")
+    for setting, value in IDENTITY.items():  # so that the command shown works on a machine where git knows nobody
+        git(folder, "config", setting, value)
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "A first greeting")
     return folder
 
 
 def git(repository: Path, *arguments: str) -> None:
-    identity = ("-c", "user.name=Demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", "-C", str(repository), *identity, *arguments], check=True)
+    subprocess.run(["git", "-C", str(repository), *arguments], check=True)
 
 
 def wait_for(port: int, text: str) -> None:

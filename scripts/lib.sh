@@ -4,6 +4,10 @@
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 uv_wanted="0.9"
 
+# uv brings certificates of its own; the box's may hold an authority that git and Debian's pip trust here.
+certificates=${SSL_CERT_FILE:-${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}}
+[ -n "${SSL_CERT_DIR:-}" ] || [ ! -r "$certificates" ] || export SSL_CERT_FILE="$certificates"
+
 say() { printf '%s\n' "$*" >&2; }
 
 new_enough() { # VERSION MINIMUM
@@ -38,18 +42,24 @@ find_uv() {
     printf '%s\n' "$checkout/.tools/bin/uv"
 }
 
+wanted() { printf '%s' "$1 $(cksum <"$checkout/locks/$1.txt") $(cksum <"$checkout/pyproject.toml")"; }
+
+is_synced() { # runtime is part of dev: who works on Pullet keeps the tools
+    local found
+    [ -x "$checkout/.venv/bin/pullet" ] && found=$(cat "$checkout/.venv/.synced" 2>/dev/null) || return 1
+    [ "$found" = "$(wanted "$1")" ] || { [ "$1" = runtime ] && [ "$found" = "$(wanted dev)" ]; }
+}
+
 # sync runtime|dev: brings .venv to what the lock says. A stamp keeps the second call to a few milliseconds.
 sync() {
-    local uv stamp wanted
-    stamp="$checkout/.venv/.synced"
-    wanted="$1 $(cksum <"$checkout/locks/$1.txt") $(cksum <"$checkout/pyproject.toml")"
-    if [ -x "$checkout/.venv/bin/pullet" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
-        return
-    fi
+    local uv
+    is_synced "$1" && return
+    [ -w "$checkout" ] || { say "$checkout needs setting up, and you may not write there: ask its owner to run scripts/pullet once."; exit 1; }
+    say "Setting up Pullet in $checkout/.venv …"
     uv=$(find_uv)
     export UV_PYTHON_DOWNLOADS=never
     [ -x "$checkout/.venv/bin/python" ] || "$uv" venv --quiet --python "$(find_python)" "$checkout/.venv"
     "$uv" pip sync --quiet --python "$checkout/.venv/bin/python" --require-hashes "$checkout/locks/$1.txt"
     "$uv" pip install --quiet --python "$checkout/.venv/bin/python" --no-deps --editable "$checkout"
-    printf '%s' "$wanted" >"$stamp"
+    wanted "$1" >"$checkout/.venv/.synced"
 }

@@ -46,7 +46,11 @@ BROKEN = {
         "config-invalid",
         "pullet.toml:5",
     ),
+<<<<<<< HEAD
     "no TOML": ({"pullet.toml": "[release\n"}, "config-invalid", "pullet.toml:1:"),
+=======
+    "no TOML": ({"pullet.toml": "[release\n"}, "config-invalid", "pullet.toml:1"),
+>>>>>>> main
 }
 
 

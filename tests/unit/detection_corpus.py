@@ -20,14 +20,20 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DI
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 """
+ENTRY = """import os
+from django.core.wsgi import get_wsgi_application
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+application = get_wsgi_application()
+"""
 DJANGO = {
     "requirements.txt": "django>=5\n",
     "manage.py": MANAGE,
     "shop/__init__.py": "",
     "shop/settings.py": SETTINGS,
-    "shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
-    "shop/asgi.py": "from django.core.asgi import get_asgi_application\napplication = get_asgi_application()\n",
+    "shop/wsgi.py": ENTRY,
+    "shop/asgi.py": ENTRY.replace("wsgi", "asgi"),
 }
+WITHOUT_ENTRY = {path: text for path, text in DJANGO.items() if path not in ("shop/wsgi.py", "shop/asgi.py")}
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,29 @@ class Case:
 GRANIAN = ("granian>=2.8,<3",)
 UVICORN = ("uvicorn[standard]>=0.34",)
 CASES = [
+    Case(
+        "django, wsgi.py without settings",
+        {
+            **WITHOUT_ENTRY,
+            "shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+        },
+        "granian --interface wsgi shop.wsgi:application",
+        GRANIAN,
+        {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+    ),
+    Case(
+        "django without wsgi.py",
+        WITHOUT_ENTRY,
+        "granian --interface wsgi --factory django.core.wsgi:get_wsgi_application",
+        GRANIAN,
+        {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+    ),
+    Case(
+        "django, wsgi.py elsewhere with other settings",
+        {**WITHOUT_ENTRY, "deploy/wsgi.py": ENTRY.replace("shop.settings", "shop.production")},
+        "granian --interface wsgi deploy.wsgi:application",
+        GRANIAN,
+    ),
     Case(
         "flask with gunicorn",
         {"requirements.txt": "flask\ngunicorn==23.0\n", "app.py": FLASK},

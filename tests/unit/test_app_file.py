@@ -122,3 +122,31 @@ def test_a_file_that_is_not_text() -> None:
 def test_a_url_prefix_has_an_end() -> None:
     with pytest.raises(ConfigError, match="expected a URL prefix"):
         read_app_file(f"[static]\n'/{'a' * 500}' = 'x'")
+
+
+@pytest.mark.parametrize(
+    "pyproject",
+    [
+        b"[tool]\npullet = { gates = { tests = {} } }\n",
+        b"[tool.'pullet'.gates.tests]\n",
+        b"[ tool\t.\tpullet . gates . tests ]\n",
+        b'tool.pullet.gates.tests.command = "pytest -q"\n',
+    ],
+)
+def test_a_gate_is_never_overlooked_however_its_table_is_written(pyproject: bytes) -> None:
+    app_file = find_app_file({"pyproject.toml": pyproject})
+    assert app_file is not None
+    assert app_file.gates.tests is not None
+
+
+@pytest.mark.parametrize(
+    "pyproject", [b"tool = 3 # tool.pullet", b'tool = "tool.pullet"', b"# pullet", b"\xff", b"= ="]
+)
+def test_a_pyproject_of_other_tools_is_left_alone(pyproject: bytes) -> None:
+    assert find_app_file({"pyproject.toml": pyproject}) is None
+
+
+@pytest.mark.parametrize("pyproject", [b"[tool.pullet]\n= =", b"# \xff\n[tool.pullet.gates.tests]\n"])
+def test_what_speaks_of_pullet_and_cannot_be_read_is_an_error(pyproject: bytes) -> None:
+    with pytest.raises(ConfigError, match=r"pyproject.toml:\d"):
+        find_app_file({"pyproject.toml": pyproject})

@@ -14,6 +14,7 @@ from pullet.drivers.build.locks import Lock, from_pipfile_lock, from_uv, parse_l
 from pullet.drivers.build.poetry import from_poetry_lock
 from pullet.drivers.build.resolve import check_fresh
 from pullet.drivers.build.settings import (
+    box_environment,
     environment_secrets,
     index_environment,
     local_places,
@@ -196,6 +197,15 @@ def test_what_passes_of_the_daemons_environment() -> None:
     assert local_places({"A": "/opt/wheels file:///opt/index https://x", "B": "/ca.pem"}) == (
         *("/ca.pem", "/opt/index", "/opt/wheels"),
     )
+
+
+def test_the_certificates_of_the_box_are_trusted_where_no_others_are_named(tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.crt"
+    assert box_environment({"A": "b"}, bundle) == {"A": "b"}
+    bundle.touch()
+    assert box_environment({"A": "b"}, bundle) == {"A": "b", "SSL_CERT_FILE": str(bundle)}
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT"):
+        assert box_environment({name: "/own"}, bundle) == {name: "/own"}
 
 
 # Failures, as uv prints them

@@ -279,8 +279,8 @@ def test_every_decision_is_explained() -> None:
     rows = {row.setting: row for row in explain(understood(files))}
     assert rows["app.python"].instead_of == ("3.11 (runtime.txt:1)",)
     command = rows["processes.web.command"]
-    assert (command.where, "no dependency serves WSGI, so granian is added" in command.why) == ("shop/wsgi.py:2", True)
-    assert rows["application"].instead_of == ("asgi shop.asgi:application (shop/asgi.py:2)",)
+    assert (command.where, "no dependency serves WSGI, so granian is added" in command.why) == ("shop/wsgi.py:4", True)
+    assert rows["application"].instead_of == ("asgi shop.asgi:application (shop/asgi.py:4)",)
     assert all(row.value and row.where and row.why for row in rows.values())
     assert next(iter(rows)) == "app.python"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pullet.analysis.detection import explain, files_to_read, understand
 from pullet.analysis.detection.selection import FILE_LIMIT, SIZE_LIMIT, TOTAL_LIMIT
 from pullet.domain.app import AppSpec
-from pullet.domain.errors import PulletError
+from pullet.domain.errors import AmbiguousApp, PulletError
 from tests.unit.detection_corpus import DJANGO, FASTAPI, FLASK, MANAGE, SETTINGS
 
 BIG = SIZE_LIMIT - 1000
@@ -205,6 +205,15 @@ _PARTS = st.lists(
 ).map("".join)
 
 
+def test_how_much_is_parsed_is_bounded_whichever_folders_are_tried() -> None:
+    large = FLASK + "#" * 190_000
+    files: dict[str, bytes | str] = {
+        f"d{n}/{name}": text for n in range(5) for name, text in (("app.py", large), ("requirements.txt", ""))
+    }
+    with pytest.raises(AmbiguousApp, match="Found 2 web apps"):
+        understood(files)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(_NAMES, _PARTS, max_size=4))
 def test_any_small_repository_is_an_answer_or_a_clear_error(files: dict[str, str]) -> None:
@@ -213,5 +222,5 @@ def test_any_small_repository_is_an_answer_or_a_clear_error(files: dict[str, str
     except PulletError as err:
         assert err.message and err.hint
     else:
-        assert spec.process("web") is not None
+        assert spec.processes  # a worker alone is an app too
         assert spec == understood(dict(reversed(list({**files}.items()))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
+import json
 import pkgutil
 import re
 import shlex
@@ -15,6 +16,7 @@ import click
 import pytest
 
 import pullet
+from pullet.api import reference as api
 from pullet.cli import reference as commands
 from pullet.cli.main import main
 from pullet.domain.conditions import ConditionType
@@ -65,7 +67,16 @@ def test_every_event_kind_is_explained() -> None:
 
 
 def test_generated_pages_are_not_stale() -> None:
+    """`scripts/reference` writes them; test_config_reference.py looks at the configuration's."""
     assert (REFERENCE / "commands.md").read_text() == commands.render()
+    assert (REFERENCE / "openapi.json").read_text() == api.render()
+
+
+def test_every_route_of_the_api_is_described() -> None:
+    page = (REFERENCE / "api.md").read_text()
+    routes = {f"{method.upper()} {path}" for path, item in json.loads(api.render())["paths"].items() for method in item}
+    assert routes
+    assert {route for route in routes if f"| `{route}`" not in page} == set()
 
 
 def command_lines() -> Iterator[tuple[str, str]]:

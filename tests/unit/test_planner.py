@@ -67,6 +67,8 @@ def every_small_world() -> Iterator[Observed]:
             for former in ("unanswered", *targets):
                 routes = {h: t for h, t in ((HOST, host), (FORMER_HOST, former)) if t != "unanswered"}
                 yield Observed(releases, routes)  # type: ignore[arg-type]
+                if former == "unanswered" and isinstance(host, int):
+                    yield Observed(releases, routes, frozenset({HOST}))  # type: ignore[arg-type]
 
 
 def every_desire() -> Iterator[Desired]:
@@ -104,11 +106,12 @@ def apply(step: Step, world: Observed) -> Observed:
         case Stop(number):
             return _with(world, number, running=False, leftovers=False, healthy=False)
         case Switch(number, hosts):
-            return replace(world, routes={**world.routes, **dict.fromkeys(hosts, number)})
+            return replace(world, routes={**world.routes, **dict.fromkeys(hosts, number)}, stale=world.stale - hosts)
         case ShowPage(hosts):
-            return replace(world, routes={**world.routes, **dict.fromkeys(hosts)})
+            return replace(world, routes={**world.routes, **dict.fromkeys(hosts)}, stale=world.stale - hosts)
         case Unroute(hosts):
-            return replace(world, routes={h: t for h, t in world.routes.items() if h not in hosts})
+            kept = {h: t for h, t in world.routes.items() if h not in hosts}
+            return replace(world, routes=kept, stale=world.stale - hosts)
         case Discard(number):
             return replace(world, releases=tuple(r for r in world.releases if r.number != number))
 
@@ -145,6 +148,7 @@ def _assert_as_desired(desired: Desired, world: Observed) -> None:
         assert world == Observed()
         return
     assert set(world.routes) == desired.hosts
+    assert not world.stale
     alive = {release.number for release in world.releases if release.leftovers}
     assert alive == world.serving
     if desired.mode is Mode.SUSPENDED:
@@ -215,7 +219,7 @@ def test_a_failure_before_the_switch_leaves_what_serves_as_it_was() -> None:
 
 def _assert_still_served(start: Observed, desired: Desired, failed: Observed) -> None:
     served = start.release(start.routes.get(HOST))
-    if served is None or served.verdict is Verdict.BAD or not (served.healthy and served.intact):
+    if start.stale or served is None or served.verdict is Verdict.BAD or not (served.healthy and served.intact):
         return
     plan = plan_environment(desired, failed)
     assert plan.goal == served.number

@@ -244,6 +244,20 @@ async def test_a_release_that_crashes_in_its_watch_window_is_rolled_back_and_sta
         assert world.store.releases.get(ReleaseId(SHOP, 2)).verdict is Verdict.BAD
 
 
+async def test_a_release_that_answers_with_errors_is_rolled_back_whatever_name_it_is_asked_by(world: World) -> None:
+    world.repository.commit(app("one"))
+    text = fleet_edit.set_domains("shop", world.fleet_text(), "production", ["shop.example.org"])
+    world.fleet.edit_by_hand("shop", text)
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        await push(world, target, "two")
+        await until(serves(world, "two"))
+        world.router.counts["shop.example.org"] = (40, 39)
+        target.environments[SHOP].wake()
+        await until(serves(world, "one"))
+        assert world.store.releases.get(ReleaseId(SHOP, 2)).verdict is Verdict.BAD
+
+
 async def test_suspended_resumed_removed(world: World) -> None:
     world.repository.commit(app("one"))
     async with world.daemon() as target:

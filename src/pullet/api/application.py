@@ -6,24 +6,34 @@ Long work answers with JSON lines (`Progress`), the last of which has `done`. GE
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from pullet import __version__
-from pullet.api.streams import status_code, stream
+from pullet.api.streams import ProgressLines, status_code, stream
 from pullet.domain.codec import dumps
 from pullet.domain.errors import PulletError
 from pullet.domain.identity import PRODUCTION
 from pullet.domain.release import Deployment, Event
-from pullet.domain.report import EnvironmentStatus, TargetStatus
+from pullet.domain.report import EnvironmentStatus, Progress, TargetStatus
 from pullet.domain.runtime import Capability
 from pullet.operations import change, diagnose, logs, look
 from pullet.operations.control import Control
 
 Author = Annotated[str, Header(alias="X-Pullet-Author", description="Who asks; the author of the fleet commit.")]
 Environment = Annotated[str, Query(description="Name of the environment.")]
+_PROGRESS: dict[str, Any] = {
+    "response_class": ProgressLines,
+    "responses": {
+        200: {
+            "model": Progress,
+            "description": "One a line, as it happens; the last one has `done`.",
+            "content": {ProgressLines.media_type: {"schema": {"type": "object"}}},
+        }
+    },
+}
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -45,22 +55,27 @@ def _questions(control: Control) -> APIRouter:
 
     @router.get("/status", response_model=TargetStatus)
     async def status() -> Response:
+        """What runs on this box, with every condition."""
         return _json(await look.target_status(control))
 
     @router.get("/apps/{app}", response_model=EnvironmentStatus)
     async def environment(app: str, environment: Environment = PRODUCTION) -> Response:
+        """One environment of an app."""
         return _json(await look.environment_status(control, app, environment))
 
     @router.get("/apps/{app}/deployments", response_model=list[Deployment])
     async def deployments(app: str, environment: Environment = PRODUCTION, limit: Limit = 20) -> Response:
+        """What became of each attempt, the latest first, with every step."""
         return _json(tuple(look.deployments(control, app, environment, limit)))
 
     @router.get("/apps/{app}/events", response_model=list[Event])
     async def events(app: str, environment: Environment = PRODUCTION, limit: Limit = 100) -> Response:
+        """What happened by itself: restarts, drift, automatic rollbacks."""
         return _json(tuple(look.events(control, app, environment, limit)))
 
     @router.get("/apps/{app}/explain", response_model=list[str])
     async def explain(app: str, environment: Environment = PRODUCTION, release: int | None = None) -> Response:
+        """What was inferred about a release (default: the live one), from which file and line."""
         return _json(look.explain(control, app, environment, release))
 
     @router.get("/apps/{app}/logs", response_class=PlainTextResponse)
@@ -71,6 +86,7 @@ def _questions(control: Control) -> APIRouter:
         follow: bool = False,
         deployment: Annotated[int | None, Query(description="A deployment's step logs instead.")] = None,
     ) -> StreamingResponse:
+        """What the app wrote, as plain text."""
         source = (
             logs.app_log(control, app, environment, lines=lines, follow=follow)
             if deployment is None
@@ -80,6 +96,7 @@ def _questions(control: Control) -> APIRouter:
 
     @router.get("/doctor", response_model=list[Capability])
     async def doctor() -> Response:
+        """What this box allows."""
         world = control.neighbours
         return _json(await diagnose.capabilities(world.home, world.builder, world.runtime, world.router))
 
@@ -89,46 +106,54 @@ def _questions(control: Control) -> APIRouter:
 def _requests(control: Control, stop: Callable[[], None]) -> APIRouter:
     router = APIRouter(tags=["requests"])
 
-    @router.post("/up")
+    @router.post("/up", **_PROGRESS)
     async def up(
         url: Annotated[str, Body()],
         branch: Annotated[str | None, Body()] = None,
         name: Annotated[str | None, Body()] = None,
         author: Author = "pullet",
-    ) -> StreamingResponse:
+    ) -> ProgressLines:
+        """Deploy a repository as `production` and keep it deployed: a commit in the fleet, and what becomes of it."""
         return stream(change.up(control, change.UpRequest(url, branch, name, author)))
 
-    @router.post("/apps/{app}/sync")
-    async def sync(app: str, environment: Environment = PRODUCTION) -> StreamingResponse:
+    @router.post("/apps/{app}/sync", **_PROGRESS)
+    async def sync(app: str, environment: Environment = PRODUCTION) -> ProgressLines:
+        """Look at once, and try again a revision that failed."""
         return stream(change.sync(control, app, environment))
 
-    @router.post("/apps/{app}/suspend")
-    async def suspend(app: str, environment: Environment = PRODUCTION, author: Author = "pullet") -> StreamingResponse:
+    @router.post("/apps/{app}/suspend", **_PROGRESS)
+    async def suspend(app: str, environment: Environment = PRODUCTION, author: Author = "pullet") -> ProgressLines:
+        """Stop an environment's processes; keep everything."""
         return stream(change.set_suspended(control, app, environment, True, author))
 
-    @router.post("/apps/{app}/resume")
-    async def resume(app: str, environment: Environment = PRODUCTION, author: Author = "pullet") -> StreamingResponse:
+    @router.post("/apps/{app}/resume", **_PROGRESS)
+    async def resume(app: str, environment: Environment = PRODUCTION, author: Author = "pullet") -> ProgressLines:
+        """Start them again."""
         return stream(change.set_suspended(control, app, environment, False, author))
 
-    @router.post("/apps/{app}/rollback")
+    @router.post("/apps/{app}/rollback", **_PROGRESS)
     async def rollback(
         app: str,
         environment: Environment = PRODUCTION,
         release: Annotated[int | None, Query(ge=1)] = None,
         author: Author = "pullet",
-    ) -> StreamingResponse:
+    ) -> ProgressLines:
+        """Go back to a release (default: the one before); the revision left behind is skipped."""
         return stream(change.rollback(control, app, environment, release, author))
 
-    @router.post("/apps/{app}/down")
-    async def down(app: str, author: Author = "pullet") -> StreamingResponse:
+    @router.post("/apps/{app}/down", **_PROGRESS)
+    async def down(app: str, author: Author = "pullet") -> ProgressLines:
+        """Remove the app from the fleet and from this box."""
         return stream(change.down(control, app, author))
 
     @router.post("/poll")
     async def poll(url: Annotated[str | None, Query(description="One repository; default: all.")] = None) -> Response:
+        """Poll now; what the hooks do. Answers how many repositories."""
         return _json(control.target.wake_sources(url))
 
     @router.post("/stop")
     async def stop_everything() -> Response:
+        """End every process of this home, the daemon last."""
         stop()
         return _json("stopping")
 

@@ -10,12 +10,14 @@ from pullet.domain.codec import dumps
 from pullet.domain.errors import PulletError, Retry, UsageError
 from pullet.domain.report import Progress
 
-NDJSON = "application/x-ndjson"
+
+class ProgressLines(StreamingResponse):
+    media_type = "application/x-ndjson"
 
 
-def stream(progress: AsyncIterator[Progress]) -> StreamingResponse:
+def stream(progress: AsyncIterator[Progress]) -> ProgressLines:
     """One `Progress` a line; an error on the way is the last line, since the status code has gone out by then."""
-    return StreamingResponse(_lines(progress), media_type=NDJSON)
+    return ProgressLines(_lines(progress))
 
 
 async def _lines(progress: AsyncIterator[Progress]) -> AsyncIterator[str]:

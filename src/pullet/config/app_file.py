@@ -270,12 +270,11 @@ def read_app_file(text: str, path: str = APP_FILE) -> AppFile:
 def find_app_file(files: Mapping[str, bytes]) -> AppFile | None:
     """The configuration at the top of a repository; None where there is none. Raises ConfigError.
 
-    A pyproject.toml that does not parse is no error here unless it mentions Pullet: the app may not depend on it.
+    A pyproject.toml that does not parse is no error here unless it speaks of Pullet: the app may not depend on it.
     """
-    pyproject = _text(files, PYPROJECT)
-    in_pyproject = "tool.pullet" in pyproject.replace(" ", "") and "pullet" in parse_toml(pyproject, PYPROJECT).get(
-        "tool", {}
-    )
+    pyproject = _text(files, PYPROJECT) if b"pullet" in files.get(PYPROJECT, b"") else ""
+    tool = parse_toml(pyproject, PYPROJECT).get("tool")
+    in_pyproject = isinstance(tool, dict) and "pullet" in tool
     if APP_FILE in files and in_pyproject:
         raise ConfigError(
             f"Both {APP_FILE} and [tool.pullet] in {PYPROJECT} configure this app",
@@ -291,8 +290,6 @@ def _text(files: Mapping[str, bytes], path: str) -> str:
     try:
         return files.get(path, b"").decode("utf-8-sig")
     except UnicodeDecodeError as err:
-        if path == PYPROJECT:
-            return ""
         line = files[path].count(b"\n", 0, err.start) + 1
         raise ConfigError(f"{path}:{line}: not UTF-8 text", hint="Save the file as UTF-8.") from err
 

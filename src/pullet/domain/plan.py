@@ -58,6 +58,8 @@ class Observed:
     routes: Mapping[str, int | None] = field(default_factory=dict)
     """Hostname -> the release it leads to; None: a page of Pullet's own. Missing: not answered."""
 
+    stale: frozenset[str] = frozenset()
+    """Hostnames among `routes` that lead to sockets which the release's processes no longer listen on."""
     failed: frozenset[str] = frozenset()
     """`Candidate.id` of every candidate that went bad, also where nothing is left of its release."""
 

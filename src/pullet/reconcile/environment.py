@@ -44,6 +44,7 @@ from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.observation import Observer, without_stopping
 from pullet.reconcile.sources import SourceLoop
 from pullet.reconcile.steps import Steps
+from pullet.reconcile.stopping import Stopping
 from pullet.reconcile.wakeups import Changes, wait_for_wake
 from pullet.reconcile.watching import Watch
 
@@ -82,7 +83,7 @@ class EnvironmentLoop:
         self._watch = Watch(self.key, neighbours)
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
-        self._stopping: set[int] = set()
+        self._stopping = Stopping(self.key, neighbours, self._wake.set)
         self._aside: asyncio.TaskGroup
         self._failures = 0
         self._trouble: tuple[str, str] | None = None
@@ -157,7 +158,7 @@ class EnvironmentLoop:
         else:
             self._failures, self._trouble = 0, None
             pause = _WATCH_INTERVAL if self._watch.active else INTERVAL
-        self.settled = not (self._stopping and self._standing_down())
+        self.settled = not (self._stopping.numbers and self._standing_down())
         return pause
 
     def _standing_down(self) -> bool:
@@ -168,7 +169,7 @@ class EnvironmentLoop:
         while True:
             self._moved.clear()
             desired = self._desired()
-            observed = without_stopping(await self._observer.observe(desired.hosts), self._stopping)
+            observed = without_stopping(await self._observer.observe(desired.hosts), self._stopping.numbers)
             self._seen = (desired, observed)
             if self._went_bad(observed):
                 continue
@@ -180,7 +181,8 @@ class EnvironmentLoop:
 
     def _remaining(self, plan: Plan) -> tuple[Step, ...]:
         """Without the stops that are under way: a release that drains keeps nothing else waiting."""
-        return tuple(step for step in plan.steps if not (isinstance(step, Stop) and step.release in self._stopping))
+        under_way = self._stopping.numbers
+        return tuple(step for step in plan.steps if not (isinstance(step, Stop) and step.release in under_way))
 
     def _desired(self) -> Desired:
         spec = self._assignment.spec
@@ -212,10 +214,10 @@ class EnvironmentLoop:
         steps = Steps(self._world, self._assignment.spec, self._assignment.source)
         for step in self._remaining(plan):
             if isinstance(step, Stop):
-                self._stop_aside(step.release, steps)
+                self._stopping.begin(step.release, self._observer.of(step.release), steps, self._aside)
                 continue
             try:
-                await self._stopped(plan.goal)
+                await self._stopping.until_gone(plan.goal)
                 await self._do(step, plan, desired, observed, steps)
             except PulletError as err:
                 if not self._accept_failure(plan.goal, observed, err):
@@ -318,41 +320,16 @@ class EnvironmentLoop:
             message = f"{len(paths)} changed file(s) of the live release put back: {names}"
             self._world.store.events.append("drift", message, environment=self.key)
 
-    def _stop_aside(self, number: int, steps: Steps) -> None:
-        """Stop a release that nothing leads to beside everything else: it may take as long as its drain."""
-        instances = self._observer.of(number)
-
-        async def stop() -> None:
-            try:
-                await asyncio.sleep(self._world.settle)
-                await steps.stop(instances)
-            except PulletError as err:
-                self._world.store.events.append("trouble", err.message, environment=self.key)
-            finally:
-                self._stopping.discard(number)
-                self._wake.set()
-                self._changes.notify()
-
-        self._stopping.add(number)
-        self._aside.create_task(stop(), name=f"stop:{self.key}/{number}")
-
-    async def _stopped(self, number: int | None) -> None:
-        """Wait until the release, if it is being stopped, is gone: what is wanted again starts afresh."""
-        while number in self._stopping:
-            changed = self._changes.subscribe()
-            if number in self._stopping:
-                await changed.wait()
-
     async def _settle(self, desired: Desired, observed: Observed, plan: Plan) -> None:
         """Nothing is left to do: tidy up, and be ready for the next commit."""
         if desired.mode is Mode.ABSENT:
-            self.removed = not self._stopping
+            self.removed = not self._stopping.numbers
             return
         self._catch_up(observed)
         steps = Steps(self._world, self._assignment.spec, self._assignment.source)
         for number in releases_to_discard(observed, plan.goal):
             await steps.discard(number)
-        if desired.mode is Mode.RUNNING and plan.goal is not None and not self._stopping:
+        if desired.mode is Mode.RUNNING and plan.goal is not None and not self._stopping.numbers:
             await steps.prepare_spares(plan.goal)
         elif desired.mode is Mode.SUSPENDED:
             await self._world.runtime.discard_spares(self.key)

@@ -41,7 +41,18 @@ class Observer:
         return Observed(
             tuple(releases),
             _own_routes(routes, self.environment, frozenset(hosts)),
+            self._stale(routes),
             frozenset(self._neighbours.store.releases.failed(self.environment)),
+        )
+
+    def _stale(self, routes: Mapping[str, RouteTarget]) -> frozenset[str]:
+        """A process that was started anew listens on a socket of its own: a route to the former one leads nowhere."""
+        return frozenset(
+            host
+            for host, target in routes.items()
+            if target.release is not None
+            and target.release.environment == self.environment
+            and set(target.sockets) != {each.socket for each in self.of(target.release.number) if each.socket}
         )
 
     def mark_healthy(self, number: int, instances: Iterable[Instance]) -> None:

@@ -13,6 +13,7 @@ from pullet.planner.claims import settle_claims
 from pullet.reconcile.adoption import adopt
 from pullet.reconcile.environment import Assignment, EnvironmentLoop
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.retention import RetentionLoop
 from pullet.reconcile.sources import SourceLoop
 from pullet.reconcile.wakeups import Changes, wait_for_wake
 
@@ -34,6 +35,7 @@ class TargetLoop:
         self._running: dict[str, asyncio.Task[None]] = {}
         self.ready = asyncio.Event()
         """Set once the fleet has been looked at for the first time."""
+        self._retention = RetentionLoop(neighbours)
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
 
@@ -43,6 +45,7 @@ class TargetLoop:
         await adopt(self._world)
         self._world.store.deployments.interrupt_running()
         async with asyncio.TaskGroup() as self._tasks:
+            self._spawn("retention", self._retention.run())
             while True:
                 self._wake.clear()
                 await self.refresh()
@@ -63,6 +66,8 @@ class TargetLoop:
                 return
             for key in gone:
                 del self.environments[key]
+            if gone:
+                self._retention.wake()
             self.fleet = state
             self._align(await self._assignments(state))
             self.changes.notify()

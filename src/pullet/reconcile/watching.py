@@ -33,6 +33,7 @@ class Watch:
         self._environment = environment
         self._world = neighbours
         self._window: _Window | None = None
+        self._hosts: frozenset[str] = frozenset()
         self._restarts: dict[InstanceId, int] = {}
 
     @property
@@ -53,6 +54,7 @@ class Watch:
     def look(self, instances: Sequence[Instance], observed: Observed) -> Judgement | None:
         """The judgement, once there is one to act upon."""
         self._note_restarts(instances)
+        self._hosts = frozenset(observed.routes)
         self._resume(observed)
         if self._window is None:
             return None
@@ -87,7 +89,9 @@ class Watch:
         )
 
     def _counts(self, since: float) -> tuple[int, int]:
-        return self._world.router.access_counts(self._environment.localhost, since)
+        """(requests, errors) under all of the environment's hostnames."""
+        counts = [self._world.router.access_counts(host, since) for host in self._hosts]
+        return sum(requests for requests, _ in counts), sum(errors for _, errors in counts)
 
     def _note_restarts(self, instances: Sequence[Instance]) -> None:
         for instance in instances:

@@ -16,13 +16,26 @@ from pullet.analysis.detection.selection import SIZE_LIMIT, is_of_interest
 from pullet.domain.app import Place
 from pullet.domain.toml import load_toml
 
-_PARSE_LIMIT = 1024 * 1024  # characters of Python a repository: parsing is the one part that costs
+_PARSE_LIMIT = 400 * 1024  # characters of Python: about a second for the worst that can be written, and no thread helps
+
+
+class ParseBudget:
+    """How much of one repository may still be parsed, whichever of its folders are tried as the app's."""
+
+    def __init__(self) -> None:
+        self._left = _PARSE_LIMIT
+
+    def allows(self, size: int) -> bool:
+        self._left -= size
+        return self._left >= 0
 
 
 class Repository:
     """The part of a repository below `root`. Paths are relative to it, with `/`."""
 
-    def __init__(self, paths: Collection[str], files: Mapping[str, bytes], root: str = ".") -> None:
+    def __init__(
+        self, paths: Collection[str], files: Mapping[str, bytes], root: str = ".", budget: ParseBudget | None = None
+    ) -> None:
         self._prefix = "" if root == "." else f"{root}/"
         self.root = root
         self.paths = _below(paths, self._prefix)
@@ -30,7 +43,7 @@ class Repository:
         self._trees: dict[str, ast.Module | None] = {}
         self._texts: dict[str, str] = {}
         self._tomls: dict[str, dict[str, Any]] = {}
-        self._parse_left = _PARSE_LIMIT
+        self.budget = budget or ParseBudget()
 
     def place(self, path: str, line: int = 0) -> Place:
         """For people: the path from the repository's top."""
@@ -77,8 +90,7 @@ class Repository:
 
     def _parse(self, path: str) -> ast.Module | None:
         text = self.text(path)
-        self._parse_left -= len(text)
-        if not text or self._parse_left < 0:
+        if not text or not self.budget.allows(len(text)):
             return None
         try:
             with warnings.catch_warnings():

@@ -34,18 +34,16 @@ def understand(paths: Collection[str], files: Mapping[str, bytes], declared: Dec
         return _understand_root(Repository(paths, files, declared.root), declared, name, ())
     declared = declared or Declared(".")
     top = Repository(paths, files)
-    folders = () if _is_whole(top) else [folder for folder in sorted(top.folders) if _has_dependency_file(top, folder)]
-    found = list(_try_folders(folders, paths, files, declared, name))
+    folders = [] if _is_whole(top) else [folder for folder in sorted(top.folders) if _has_dependency_file(top, folder)]
+    below = (Repository(paths, files, folder, top.budget) for folder in folders[:_FOLDERS_TRIED])
+    found = list(_try_folders(below, declared, name))
     if len(found) > 1:
         raise _several_roots(name, [spec.root for spec in found])
     return found[0] if found else _understand_root(top, declared, name, ())
 
 
-def _try_folders(
-    folders: Sequence[str], paths: Collection[str], files: Mapping[str, bytes], declared: Declared, name: str
-) -> Iterator[AppSpec]:
-    for folder in folders[:_FOLDERS_TRIED]:
-        repository = Repository(paths, files, folder)
+def _try_folders(folders: Iterable[Repository], declared: Declared, name: str) -> Iterator[AppSpec]:
+    for repository in folders:
         with suppress(_NothingHere):
             yield _understand_root(repository, declared, name, (_root_evidence(repository),))
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
+_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _CERTIFICATES = frozenset(
     {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"}
 )
@@ -35,6 +36,13 @@ _OF_PIP = {
     "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
 }
 _SAYS_WHERE = frozenset({"UV_DEFAULT_INDEX", "UV_INDEX_URL"})
+
+
+def box_environment(environ: Mapping[str, str], bundle: Path = _BUNDLE) -> dict[str, str]:
+    """With the box's own certificates where nothing else is named: uv brings others, without the authorities that git
+    and everything else on this box trust."""
+    named = any(environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT"))
+    return dict(environ) if named or not bundle.is_file() else {**environ, "SSL_CERT_FILE": str(bundle)}
 
 
 def network_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -102,7 +110,7 @@ class BuildSettings:
     processes: int | None = 512
     keep_unused: float = 600.0
     """Seconds for which `discard` spares an environment just handed out: its release may not be recorded yet."""
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environ: Mapping[str, str] = field(default_factory=lambda: box_environment(os.environ))
 
     @property
     def network(self) -> dict[str, str]:

@@ -7,8 +7,11 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from shlex import quote
 
+from pullet.analysis.detection.application import WSGI, Application
+from pullet.analysis.detection.detectors import entry_points
 from pullet.analysis.detection.detectors.dependencies import requirements
 from pullet.analysis.detection.folders import folder_in_repository
 from pullet.analysis.detection.repository import Repository, folder_of, literal_text
@@ -51,13 +54,30 @@ def detect(repository: Repository) -> Iterable[Evidence]:
     if project is None:
         return
     module, place = _settings_module(repository, project)
-    if module != project.settings:
+    if not any(_SETTINGS_VARIABLE in repository.text(path) for path in _entries(repository)):
+        because = f"{project.manage} names it, and no module for servers does"
+        yield _say(repository, f"variables.{_SETTINGS_VARIABLE}", module, place, because)
+        yield from _own_factory(repository, project)
+    elif module != project.settings:
         because = f"{place[0]} sets {_SETTINGS_VARIABLE}, unlike {project.manage}"
         yield _say(repository, f"variables.{_SETTINGS_VARIABLE}", module, place, because)
     settings = _read_settings(repository, project, module)
     yield from _interface(repository, settings)
     yield from _static(repository, project, settings)
     yield from _migrate(repository, project, settings)
+
+
+def _entries(repository: Repository) -> list[str]:
+    return [path for path in repository.python_files if PurePosixPath(path).name in ("wsgi.py", "asgi.py")]
+
+
+def _own_factory(repository: Repository, project: _Project) -> Iterator[Evidence]:
+    """A project without wsgi.py and asgi.py is served by what those would call."""
+    if not _entries(repository):
+        factory = Application(WSGI, "django.core.wsgi", "get_wsgi_application", True, project.folder)
+        place = (project.manage, project.line)
+        because = f"{project.manage} is Django's, and there is no wsgi.py"
+        yield _say(repository, entry_points.SUBJECT, str(factory), place, because, Confidence.POSSIBLE)
 
 
 def _project(repository: Repository) -> _Project | None:
