@@ -110,6 +110,18 @@ async def test_it_is_restarted_with_its_output_kept(real: ShimSupervisor, tmp_pa
 
 
 @pytest.mark.real
+async def test_a_restart_finds_no_socket_of_its_former_life(real: ShimSupervisor, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    code = f"import socket,time; socket.socket(socket.AF_UNIX).bind({str(path)!r}); print('bound'); time.sleep(600)"
+    await real.launch(python(tmp_path / "a", code, socket=path))
+    await until(lambda: "bound" in log(tmp_path / "a"))
+    child = real.observe(tmp_path / "a").pid
+    assert child is not None
+    os.kill(child, signal.SIGKILL)
+    await until(lambda: log(tmp_path / "a").count("bound") == 2)
+    path.unlink()
+
+
 async def test_it_is_given_up_after_quick_exits_and_can_be_launched_again(real: ShimSupervisor, tmp_path: Path) -> None:
     broken = python(tmp_path / "a", "raise SystemExit('no database')", give_up_after=3)
     await real.launch(broken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
@@ -11,6 +12,11 @@ from tests.e2e.pullet import Pullet
 from tests.e2e.repositories import Repository, wsgi
 
 _names = (f"app{number}" for number in itertools.count(1))
+
+
+def pytest_sessionstart() -> None:
+    """SIGTERM, as of `timeout`, ends the run as Ctrl-C does: with every home stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -44,9 +44,13 @@ BROKEN = {
     "unknown key": (
         {"pullet.toml": "[app]\nname = 'shop'\n\n[release]\ncomands = ['true']\n"},
         "config-invalid",
-        "commands",
+        "pullet.toml:5",
     ),
+<<<<<<< HEAD
+    "no TOML": ({"pullet.toml": "[release\n"}, "config-invalid", "pullet.toml:1:"),
+=======
     "no TOML": ({"pullet.toml": "[release\n"}, "config-invalid", "pullet.toml:1"),
+>>>>>>> main
 }
 
 

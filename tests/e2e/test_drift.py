@@ -38,6 +38,14 @@ def test_a_killed_process_is_started_again(pullet: Pullet, shop: Repository) -> 
     assert "started again" in _wait_for_event(pullet, shop.name, "restart")
 
 
+def test_an_app_that_crashed_until_it_was_given_up_comes_back(pullet: Pullet, shop: Repository) -> None:
+    """Its fresh start has a new socket, to which the route must lead."""
+    for _ in range(5):
+        until(lambda: pullet.app(shop.name)["processes"][0]["pid"], 20)
+        kill(pullet.app(shop.name)["processes"][0]["pid"])
+    pullet.wait_for(shop.name, "v1", 40)
+
+
 def test_removed_routes_come_back(pullet: Pullet, shop: Repository) -> None:
     host = f"{shop.name}.localhost"
     files = [path for path in (pullet.home / "router").rglob("*") if host in path.name]

@@ -63,13 +63,21 @@ def converges(own: Pullet, shop: Repository, watch: Watching) -> Callable[[int],
         own.wait_for("shop", f"v{version}")
         until(lambda: own.conditions("shop")["Ready"]["status"], 20, lambda: str(own.conditions("shop")))
         live = own.app("shop")["release"]
-        until(lambda: own.instances("shop") == [f"{live}/web.0"], 20, lambda: str(own.instances("shop")))
+        until(lambda: own.instances("shop") == [f"{live}/web.0"], 40, lambda: _why(own))
         assert _settled(own), "a deployment is left unfinished"
         spares = len(list((own.home / "run/shop/production/spares").glob("*")))
         until(lambda: len(own.shims("shop")) in (1, 1 + spares), 10, lambda: str(own.shims("shop")))
         assert own.processes("hold.py") == {}, "a command of the killed daemon goes on"
 
     return check
+
+
+def _why(own: Pullet) -> str:
+    """What there is instead of one set of processes."""
+    states = {
+        path: (own.home / "run/shop/production" / path / "state.json").read_text() for path in own.instances("shop")
+    }
+    return f"{states}\n{own.events('shop')}\n{own.conditions('shop')}\n{own.processes()}"
 
 
 def _settled(own: Pullet) -> bool:

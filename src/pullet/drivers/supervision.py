@@ -34,6 +34,8 @@ class Supervised:
     """Quick exits in a row after which it counts as crashed; None: never give up."""
     memory: int | None = None
     """Bytes for the process tree."""
+    socket: Path | None = None
+    """Where it listens. What a killed one left there is removed before each start: some servers refuse to bind."""
     labels: dict[str, str] = field(default_factory=dict)
     """Kept with the state, for whoever observes."""
 

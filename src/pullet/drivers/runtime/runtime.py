@@ -99,8 +99,9 @@ class ShimRuntime:
         return (*self._sandbox.capabilities(), _limits(self._groups), _keeper())
 
     def _observe(self, environment: EnvironmentKey | None) -> list[Instance]:
+        """Also what is gone but not cleared away, as where the daemon was killed amid a stop: its folders must go."""
         states = [self._supervisor.observe(folder) for folder in self._places.instances(environment)]
-        return [_instance(state) for state in states if state.phase is not Phase.GONE and "release" in state.labels]
+        return [_instance(state) for state in states if "release" in state.labels]
 
     def _hand_over(self, request: StartRequest | RunRequest) -> None:
         """Once: afterwards the app owns its tree, and a walk of it would only cost."""
@@ -135,6 +136,7 @@ class ShimRuntime:
             self._launcher.cold(request, sockets).command,
             log=self._places.log(request.id),
             memory=request.process.memory,
+            socket=sockets.socket if sockets else None,
             labels=labels,
         )
 

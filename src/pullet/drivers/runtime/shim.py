@@ -159,6 +159,9 @@ class Shim:
         self.deadline = None
         self.started, self.born = time.time(), time.monotonic()
         self.kills_seen = oom_kills(self.spec["groups"])
+        if socket := self.spec.get("socket"):
+            with contextlib.suppress(OSError):
+                os.unlink(socket)  # noqa: PTH108 - nobody listens there any more
         self.child = os.fork()
         if self.child == 0:
             try:

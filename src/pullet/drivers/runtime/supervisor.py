@@ -136,6 +136,7 @@ def specification(supervised: Supervised, groups: list[str]) -> dict[str, Any]:
         "log_limit": supervised.log_limit,
         "give_up_after": supervised.give_up_after,
         "memory": supervised.memory,
+        "socket": str(supervised.socket) if supervised.socket else None,
         "labels": supervised.labels,
         "groups": groups,
     }
