@@ -44,13 +44,9 @@ BROKEN = {
     "unknown key": (
         {"pullet.toml": "[app]\nname = 'shop'\n\n[release]\ncomands = ['true']\n"},
         "config-invalid",
-        "pullet.toml:5",
+        "commands",
     ),
-<<<<<<< HEAD
-    "no TOML": ({"pullet.toml": "[release\n"}, "config-invalid", "pullet.toml:1:"),
-=======
     "no TOML": ({"pullet.toml": "[release\n"}, "config-invalid", "pullet.toml:1"),
->>>>>>> main
 }
 
 

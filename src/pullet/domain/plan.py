@@ -45,8 +45,6 @@ class ObservedRelease:
     """Its latest probe succeeded and its web process is up."""
     intact: bool = True
     """The files of the release are as they were built."""
-    reached: bool = True
-    """The hostnames that lead to it lead to the sockets its processes have now: a fresh start has a new one."""
 
 
 @dataclass(frozen=True)

@@ -90,11 +90,7 @@ def _go_live(goal: ObservedRelease, desired: Desired, observed: Observed) -> Ite
         yield Start(goal.number)
     if not goal.healthy:
         yield Probe(goal.number)
-<<<<<<< HEAD
-    if not goal.reached or any(observed.routes.get(host) != goal.number for host in desired.hosts):
-=======
     if any(observed.routes.get(host) != goal.number or host in observed.stale for host in desired.hosts):
->>>>>>> main
         yield Switch(goal.number, desired.hosts)
     yield from _unroute_others(desired, observed)
     yield from _stop(observed, keep=goal.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pullet.domain.identity import EnvironmentKey, ReleaseId
+from pullet.domain.identity import EnvironmentKey
 from pullet.domain.plan import Observed, ObservedRelease
 from pullet.domain.release import Release, Stage
 from pullet.domain.runtime import Instance, Phase
@@ -32,10 +32,7 @@ class Observer:
         routes = await self._neighbours.router.routes()
         live = self._neighbours.store.releases.live(self.environment)
         releases = [
-            replace(
-                await self._observe_release(release, check_files=release.id.number == live),
-                reached=_is_reached(release.id, routes.values(), self.of(release.id.number)),
-            )
+            await self._observe_release(release, check_files=release.id.number == live)
             for release in self._neighbours.store.releases.of(self.environment)
         ]
         return Observed(
@@ -110,11 +107,6 @@ def is_running(release: Release, instances: Sequence[Instance]) -> bool:
         return False
     expected = {(process.name, index) for process in release.spec.processes for index in range(process.instances)}
     return expected == {(i.id.process, i.id.index) for i in instances if i.phase in _ALIVE}
-
-
-def _is_reached(release: ReleaseId, routes: Iterable[RouteTarget], instances: Iterable[Instance]) -> bool:
-    sockets = {instance.socket for instance in instances if instance.socket}
-    return all(set(target.sockets) == sockets for target in routes if target.release == release)
 
 
 def _own_routes(
