@@ -1,10 +1,14 @@
-"""Runs `scripts/demo --check` in a pseudo-terminal and draws what it showed as an SVG."""
+"""Runs `scripts/demo --check` in a pseudo-terminal and draws what it showed as an SVG.
+
+Arguments go to the demo: `scripts/record --port 8123`.
+"""
 
 from __future__ import annotations
 
 import os
 import pty
 import re
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -17,6 +21,7 @@ _MOVES = re.compile(r"\x1b\[(?:\?25[lh]|\d*[ABCDGJK])")  # the spinner's cursor 
 
 def main() -> None:
     shown = bytearray()
+    arguments = ["--check", *sys.argv[1:]]
 
     def keep(descriptor: int) -> bytes:
         chunk = os.read(descriptor, 1 << 16)
@@ -24,11 +29,11 @@ def main() -> None:
         return chunk
 
     os.environ.update(TERM="xterm-256color", COLUMNS="110")
-    code = os.waitstatus_to_exitcode(pty.spawn([str(CHECKOUT / "scripts" / "demo"), "--check"], keep))
+    code = os.waitstatus_to_exitcode(pty.spawn([str(CHECKOUT / "scripts" / "demo"), *arguments], keep))
     if code != 0:
         raise SystemExit(f"the demo failed with exit code {code}")
     console = Console(record=True, width=110, file=StringIO(), force_terminal=True)
-    console.print(Text("$ scripts/demo --check", style="bold"))
+    console.print(Text(f"$ scripts/demo {' '.join(arguments)}", style="bold"))
     console.print(Text.from_ansi("\n".join(_lines(shown.decode("utf-8", "replace")))))
     target = CHECKOUT / "docs" / "images" / "demo.svg"
     target.parent.mkdir(parents=True, exist_ok=True)

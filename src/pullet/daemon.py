@@ -43,7 +43,8 @@ from pullet.operations.control import Control, Settings
 from pullet.operations.diagnose import capabilities
 from pullet.ports import Fleet
 from pullet.reconcile.neighbours import Neighbours
-from pullet.reconcile.target import TargetLoop
+from pullet.reconcile.sources import URL_INTERVAL, is_remote
+from pullet.reconcile.target import FLEET_INTERVAL, TargetLoop
 from pullet.store.sqlite import SqliteStore
 
 _STOP_DRAIN = 10.0  # seconds that `pullet stop` gives a process to finish
@@ -84,6 +85,7 @@ def _settle(home: Home, options: Options) -> SettingsFile:
     text = change_settings(before, str(home.settings), port=options.port, target=options.target, fleet=options.fleet)
     if text != before:
         temporary = home.settings.with_suffix(".new")
+        temporary.touch(mode=0o600)  # the fleet's URL may carry a token
         temporary.write_text(text)
         temporary.replace(home.settings)
     return read_settings(text, str(home.settings))
@@ -155,7 +157,8 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
         jitter=random.random,
     )
     settings = Settings(chosen.target, chosen.port, chosen.fleet or str(home.fleet))
-    return Control(neighbours, TargetLoop(neighbours), settings)
+    interval = URL_INTERVAL if is_remote(chosen.fleet or "") else FLEET_INTERVAL
+    return Control(neighbours, TargetLoop(neighbours, interval), settings)
 
 
 def _tls(chosen: SettingsFile) -> Tls | None:
@@ -235,7 +238,8 @@ def _exclusive(home: Home) -> Iterator[None]:
 def _make_folders(home: Home) -> None:
     """Others may pass through the home to what is theirs (an app to its release) and list nothing."""
     home.root.chmod(0o711)
-    for folder in (home.releases, home.run, home.logs, home.cache, home.sockets):
+    home.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (home.releases, home.run, home.cache, home.sockets):
         folder.mkdir(parents=True, exist_ok=True)
     owner = home.sockets.stat()
     if owner.st_uid != os.getuid() or not stat.S_ISDIR(owner.st_mode):

@@ -253,6 +253,13 @@ async def test_a_lock_of_another_git_stops_no_commit_and_stays(local: LocalFleet
 
 
 @pytest.mark.real
+async def test_nobody_else_reads_it(local: LocalFleet, home: Home) -> None:
+    """A source's URL may carry a token."""
+    await write(local, "shop", SHOP)
+    assert home.fleet.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.real
 async def test_a_fleet_that_vanished_is_no_wish_to_remove_everything(local: LocalFleet, home: Home) -> None:
     await write(local, "shop", SHOP)
     home.fleet.rename(home.root / "elsewhere")

@@ -11,16 +11,20 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
+from pydantic import BaseModel
 
 import pullet
 from pullet.api import reference as api
 from pullet.cli import reference as commands
 from pullet.cli.main import main
+from pullet.config.fleet_file import FleetFile
 from pullet.domain.conditions import ConditionType
 from pullet.domain.errors import PulletError
+from pullet.domain.home import Home
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -64,6 +68,35 @@ def test_every_event_kind_is_explained() -> None:
     kinds = set(re.findall(r'events\.append\(\s*"([a-z-]+)"', code))
     assert kinds
     assert {kind for kind in kinds if f"`{kind}`" not in page} == set()
+
+
+def test_every_place_in_the_home_is_named() -> None:
+    page = (REFERENCE / "home.md").read_text()
+    home = Home(Path("/home"))
+    paths = [getattr(home, name) for name, value in vars(Home).items() if isinstance(value, property)]
+    first = {path.relative_to(home.root).parts[0] for path in paths}
+    assert {name for name in first if not re.search(rf"`{re.escape(name)}[/`]", page)} == set()
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+        for inner in models_in(field.annotation):
+            yield from keys_of(inner)
+
+
+def models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
+
+
+def test_every_key_of_a_fleet_file_is_named() -> None:
+    page = (REFERENCE / "fleet.md").read_text()
+    keys = set(keys_of(FleetFile))
+    assert {"url", "skip", "spares"} <= keys
+    assert {key for key in keys if not re.search(rf"\b{key}\b", page)} == set()
 
 
 def test_generated_pages_are_not_stale() -> None:

@@ -86,7 +86,7 @@ class Client:
 
         if self.is_running():
             return False
-        self.home.daemon_log.parent.mkdir(parents=True, exist_ok=True)
+        self.home.daemon_log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = [*(["--port", str(port)] if port else []), *(["--fleet", fleet] if fleet else [])]
         began = self.home.daemon_log.stat().st_size if self.home.daemon_log.exists() else 0
         daemon = start_detached(

@@ -57,7 +57,7 @@ class FleetRepository:
     async def create(self, first_file: str, content: bytes) -> None:
         """Make the repository with one commit. The caller renames it into place: it is whole or not there."""
         shutil.rmtree(self.path, ignore_errors=True)
-        self.path.mkdir(parents=True)
+        self.path.mkdir(mode=0o700, parents=True)  # URLs with tokens and variables are kept in there
         await self.git("init", "--quiet", "--template=", "--initial-branch=main")
         with (self._git_dir / "config").open("a") as config:
             config.write("[user]\n\tname = Pullet\n\temail = pullet@localhost\n")

@@ -13,6 +13,7 @@ from pullet.domain.release import Release, Stage, Verdict
 from pullet.domain.report import Progress
 from pullet.operations.control import Control
 from pullet.operations.following import follow
+from pullet.operations.look import redacted_url
 from pullet.planner.desired import configuration_digest
 from pullet.planner.tracking import resolve as track_tip
 
@@ -29,7 +30,8 @@ class UpRequest:
 async def up(control: Control, request: UpRequest) -> AsyncIterator[Progress]:
     """Have the repository's branch live as `production`; nothing is changed when the repository is of no use."""
     source = SourceSpec(request.url)
-    yield Progress(f"Looking at {request.url}")
+    shown = redacted_url(request.url)
+    yield Progress(f"Looking at {shown}")
     refs = await control.neighbours.source.poll(source)
     branch = request.branch or refs.default_branch or ""
     tip = track_tip(Track(TrackKind.BRANCH, branch), refs)
@@ -39,7 +41,7 @@ async def up(control: Control, request: UpRequest) -> AsyncIterator[Progress]:
     before = await control.neighbours.fleet.text(name)
     text = _up_text(name, before, request.url, branch)
     if text != before:
-        await control.commit(name, text, author=request.author, reason=f"up {name}: {request.url} {branch}")
+        await control.commit(name, text, author=request.author, reason=f"up {name}: {shown} {branch}")
     async for progress in follow(control, key, retry=True):
         yield progress
 

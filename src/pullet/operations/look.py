@@ -102,9 +102,11 @@ def url_of(host: str, port: int) -> str:
 
 
 def redacted_url(url: str) -> str:
-    """Without the password that a URL may carry."""
+    """Without the password that a URL may carry; over http a lone user name is a token."""
     scheme, separator, rest = url.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    if not (separator and at and ":" in credentials):
+    authority, slash, path = rest.partition("/")
+    credentials, at, host = authority.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    if not separator or not at or not (colon or scheme.lower() in ("http", "https")):
         return url
-    return f"{scheme}://{credentials.split(':', 1)[0]}:***@{host}"
+    return f"{scheme}://{f'{user}:' if colon else ''}***@{host}{slash}{path}"

@@ -17,13 +17,14 @@ from pullet.reconcile.retention import RetentionLoop
 from pullet.reconcile.sources import SourceLoop
 from pullet.reconcile.wakeups import Changes, wait_for_wake
 
-FLEET_INTERVAL = 1.0  # seconds; a look at an unchanged fleet repository is a stat
+FLEET_INTERVAL = 1.0  # seconds; a look at an unchanged fleet repository in the home is a stat
 
 
 class TargetLoop:
     """Level-triggered: whatever the fleet says now is compared with the loops that run."""
 
-    def __init__(self, neighbours: Neighbours) -> None:
+    def __init__(self, neighbours: Neighbours, interval: float = FLEET_INTERVAL) -> None:
+        """`interval`: seconds between two looks at the fleet."""
         self.environments: dict[EnvironmentKey, EnvironmentLoop] = {}
         self.sources: dict[str, SourceLoop] = {}
         self.fleet: FleetState | None = None
@@ -31,6 +32,7 @@ class TargetLoop:
         self.changes = Changes()
         """Notified whenever anything that a status shows has changed."""
         self._world = neighbours
+        self._interval = interval
         self._tasks: asyncio.TaskGroup | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self.ready = asyncio.Event()
@@ -50,7 +52,7 @@ class TargetLoop:
                 self._wake.clear()
                 await self.refresh()
                 self.ready.set()
-                await wait_for_wake(self._wake, FLEET_INTERVAL)
+                await wait_for_wake(self._wake, self._interval)
 
     async def refresh(self) -> None:
         """Read the fleet and bring the loops in line with it. Safe to call at any time, from an operation too."""
@@ -84,6 +86,8 @@ class TargetLoop:
         chosen = [loop for loop in self.sources.values() if url in (None, loop.spec.url)]
         for loop in chosen:
             loop.wake()
+        if url is None:
+            self._wake.set()  # the fleet may be what was pushed
         return len(chosen)
 
     async def _assignments(self, state: FleetState) -> dict[EnvironmentKey, Assignment]:
