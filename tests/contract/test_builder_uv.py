@@ -93,6 +93,18 @@ async def test_source_builds_are_confined_to_their_own_folders(real: Bench) -> N
         assert all(Path(path).is_relative_to(real.home.root) for path in confinement.writable)
 
 
+async def test_a_variable_of_the_repository_brings_nothing_into_the_sandbox(real: Bench) -> None:
+    spec = requirements("", real, "true")
+    (real.tree / "site").mkdir()
+    beside = replace(spec.dependencies, path="../requirements.txt")
+    variables = (("X", "/root/.ssh /"), ("NETRC", "/etc/shadow"))
+    await real.build(replace(spec, root="site", dependencies=beside, variables=variables))
+    *_, (_, confinement) = real.sandbox.confined
+    assert not {"/", "/root/.ssh", "/etc/shadow"} & {*confinement.readable, *confinement.writable}
+    inside = [path for path in confinement.readable if Path(path).is_relative_to(real.tree)]
+    assert inside == []  # it would be read-only there
+
+
 async def test_a_failing_source_build_names_the_package_and_shows_its_words(real: Bench) -> None:
     source_package(real.index, "gamma", prologue='raise SystemExit("gamma wants a flux capacitor")')
     with pytest.raises(BuildFailed, match="gamma") as caught:

@@ -118,7 +118,7 @@ class UvBuilder:
 
     async def _run_command(self, job: Job, line: str, command: Command, writable: tuple[Path, ...]) -> None:
         try:
-            await self._workshop.confined(job, command, writable)
+            await self._workshop.confined(job, command, writable, self._settings.network)
         except CommandFailed as err:
             raise BuildFailed(
                 f"The build command `{line}` exited with {err.exit_code}",

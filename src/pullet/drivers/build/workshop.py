@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -91,13 +91,18 @@ class Workshop:
         """Run a command that runs no foreign code. Raises BuildFailed, DiskFull, CommandFailed."""
         return await self._run(job, command)
 
-    async def confined(self, job: Job, command: Command, writable: tuple[Path, ...]) -> Completed:
-        """Run a command that may run foreign code, as the app's user, with only `writable` to write to."""
-        readable = (self.binary, job.interpreter.prefix, str(self.home.pythons), *local_places(command.environment))
+    async def confined(
+        self, job: Job, command: Command, writable: tuple[Path, ...], own: Mapping[str, str]
+    ) -> Completed:
+        """Run a command that may run foreign code, as the app's user, with only `writable` to write to.
+
+        `own`: the variables that come from Pullet's settings. Places that they name can be read; those that a
+        repository's variables name cannot, or a variable could bring any folder of the box into the sandbox.
+        """
         confinement = Confinement(
             app=job.app,
             writable=tuple(map(str, writable)),
-            readable=readable,
+            readable=(self.binary, job.interpreter.prefix, str(self.home.pythons), *local_places(own)),
             memory=self.settings.memory,
             processes=self.settings.processes,
         )
@@ -115,7 +120,9 @@ class Workshop:
     async def judged(self, job: Job, command: Command, writable: tuple[Path, ...] = (), *, what: str) -> Completed:
         """Run uv, confined where `writable` names folders; its failure becomes a BuildFailed that says what to do."""
         try:
-            return await (self.confined(job, command, writable) if writable else self.own(job, command))
+            return await (
+                self.confined(job, command, writable, command.environment) if writable else self.own(job, command)
+            )
         except CommandFailed as err:
             raise failure(err.output, what) from err
 
