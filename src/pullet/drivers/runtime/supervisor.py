@@ -21,6 +21,7 @@ from pullet.domain.errors import CommandFailed, DiskFull, RuntimeFailed
 from pullet.domain.runtime import Phase
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime import proc, shim, systemd
+from pullet.drivers.runtime.app_pids import AppPids
 from pullet.drivers.runtime.cgroups import ControlGroups
 from pullet.drivers.supervision import Supervised, SupervisedState
 
@@ -35,6 +36,7 @@ class ShimSupervisor:
         self._runner = runner
         self._groups = groups
         self._use_systemd = systemd.present() if use_systemd is None else use_systemd
+        self._apps = AppPids()
 
     async def launch(self, supervised: Supervised) -> SupervisedState:
         if holder(supervised.folder) is None:
@@ -53,7 +55,7 @@ class ShimSupervisor:
             folder=folder,
             phase=phase,
             shim_pid=living,
-            pid=proc.app_pid(child) if child else None,
+            pid=self._apps.of(child) if child else None,
             started=state.get("started", 0.0),
             restarts=state.get("restarts", 0),
             exit_code=state.get("exit_code"),
