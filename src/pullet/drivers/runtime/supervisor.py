@@ -85,9 +85,22 @@ class ShimSupervisor:
         process = _open_holder(supervised.folder)
         if process is None:
             raise RuntimeFailed(f"Nothing runs in {folder.name} any more")
-        signal.pidfd_send_signal(process, signal.SIGHUP)
-        os.close(process)
-        return self.observe(supervised.folder)
+        try:
+            signal.pidfd_send_signal(process, signal.SIGHUP)
+            return await self._relabelled(supervised)
+        except ProcessLookupError as err:
+            raise RuntimeFailed(f"What ran in {folder.name} has just ended") from err
+        finally:
+            os.close(process)
+
+    async def _relabelled(self, supervised: Supervised) -> SupervisedState:
+        """Once the shim has taken the new specification up; before that its state still tells of the former use."""
+        deadline = asyncio.get_running_loop().time() + _START_LIMIT
+        while (state := self.observe(supervised.folder)).labels != supervised.labels:
+            if state.shim_pid is None or asyncio.get_running_loop().time() > deadline:
+                raise RuntimeFailed(f"What ran in {supervised.folder.name} did not take up its new task")
+            await asyncio.sleep(0.001)
+        return state
 
     def _prepare(self, supervised: Supervised) -> None:
         folder = supervised.folder
