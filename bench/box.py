@@ -86,6 +86,7 @@ def box(**environment: str) -> Iterator[Box]:
     try:
         yield made
     except BaseException:
+        time.sleep(0.5)  # an answer of 500 comes before its reason is in the log
         with contextlib.suppress(OSError):
             print(made.home.daemon_log.read_text()[-4000:], file=sys.stderr)
         raise

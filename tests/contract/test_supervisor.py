@@ -82,7 +82,7 @@ async def test_a_process_moves_to_another_folder(supervisor: Supervisor, tmp_pat
     first = await supervisor.launch(python(tmp_path / "spare", PATIENT))
     moved = await supervisor.transfer(tmp_path / "spare", python(tmp_path / "web", PATIENT, labels={"as": "web"}))
     assert (moved.pid, moved.shim_pid) == (first.pid, first.shim_pid)
-    await until(lambda: supervisor.observe(tmp_path / "web").labels == {"as": "web"})
+    assert moved.labels == supervisor.observe(tmp_path / "web").labels == {"as": "web"}
     assert supervisor.observe(tmp_path / "spare").phase is Phase.GONE
 
 

@@ -5,12 +5,13 @@ A socket's folder belongs to the app's user, who can put anything there: nothing
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +78,14 @@ class SocketFolder:
         return True
 
 
+def inside(folders: Iterable[Path]) -> Iterator[Path]:
+    """What the folders hold, each one's sorted. One that another task removes meanwhile holds nothing: Path.glob raises
+    there in some versions of Python."""
+    for folder in folders:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            yield from sorted(folder.iterdir())
+
+
 class Places:
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -105,8 +114,9 @@ class Places:
         yield from (folder for folder in self._folders(environment) if folder.parent.name == "spares")
 
     def _folders(self, environment: EnvironmentKey | None) -> Iterator[Path]:
-        start = f"{environment.app}/{environment.name}" if environment else "*/*"
-        yield from sorted(self.home.run.glob(f"{start}/*/*"))
+        run = self.home.run
+        environments = [run / environment.app / environment.name] if environment else list(inside(inside([run])))
+        yield from inside(inside(environments))
 
     def make_sockets(self, modules: Sequence[str] | None = None) -> SocketFolder:
         """A new folder, whose name nobody can foresee; the router passes through, only the app writes.

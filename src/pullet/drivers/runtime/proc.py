@@ -8,6 +8,7 @@ import os
 
 PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_CHILD_SUBREAPER, PR_CAP_AMBIENT = 1, 8, 36, 47
 WRAPPERS = ("bwrap",)
+START_TIME = 19  # where `stat_fields` has it
 _CAPABILITY_NUMBERS = {"net_bind_service": 10}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -30,7 +31,7 @@ def stat_fields(pid: int) -> tuple[str, list[str]]:
 def start_time(pid: int) -> int | None:
     """Clock ticks since boot: with the pid, an identity that is never reused."""
     with contextlib.suppress(OSError):
-        return int(stat_fields(pid)[1][19])
+        return int(stat_fields(pid)[1][START_TIME])
     return None
 
 

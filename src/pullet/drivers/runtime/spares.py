@@ -47,16 +47,21 @@ class Spares:
         if not self._fits(state, sockets, request):
             await self._end(folder)
             return None
+        target = supervised(request, sockets, True)
         try:
-            taken = await self._supervisor.transfer(folder, supervised(request, sockets, True))
+            taken = await self._supervisor.transfer(folder, target)
         except RuntimeFailed:
+            await self._give_up(target.folder, sockets)
             return None
         orders = json.dumps(self._launcher.orders(request, sockets)).encode()
         if not await asyncio.to_thread(sockets.send_orders, orders):
-            await self._supervisor.stop(taken.folder, 0)
-            sockets.remove()
+            await self._give_up(taken.folder, sockets)
             return None
         return taken
+
+    async def _give_up(self, folder: Path, sockets: SocketFolder) -> None:
+        await self._supervisor.stop(folder, 0)
+        sockets.remove()
 
     async def prepare(self, request: StartRequest, live: SupervisedState) -> Spare | None:
         """A spare for releases like the live one; None where it is not wanted, not possible, or memory is short."""
@@ -73,7 +78,8 @@ class Spares:
 
     def observe(self, environment: EnvironmentKey | None) -> Sequence[Spare]:
         states = [self._supervisor.observe(folder) for folder in self._places.spares(environment)]
-        return [_spare(state) for state in states if state.shim_pid is not None]
+        # A shim that has just been started has not said yet what it keeps; one that is being taken says it no longer.
+        return [_spare(state) for state in states if state.shim_pid is not None and "spare" in state.labels]
 
     async def discard(self, environment: EnvironmentKey) -> None:
         for folder in self._places.spares(environment):

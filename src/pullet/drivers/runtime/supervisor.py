@@ -21,6 +21,7 @@ from pullet.domain.errors import CommandFailed, DiskFull, RuntimeFailed
 from pullet.domain.runtime import Phase
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime import proc, shim, systemd
+from pullet.drivers.runtime.app_pids import AppPids
 from pullet.drivers.runtime.cgroups import ControlGroups
 from pullet.drivers.supervision import Supervised, SupervisedState
 
@@ -35,6 +36,7 @@ class ShimSupervisor:
         self._runner = runner
         self._groups = groups
         self._use_systemd = systemd.present() if use_systemd is None else use_systemd
+        self._apps = AppPids()
 
     async def launch(self, supervised: Supervised) -> SupervisedState:
         if holder(supervised.folder) is None:
@@ -53,7 +55,7 @@ class ShimSupervisor:
             folder=folder,
             phase=phase,
             shim_pid=living,
-            pid=proc.app_pid(child) if child else None,
+            pid=self._apps.of(child) if child else None,
             started=state.get("started", 0.0),
             restarts=state.get("restarts", 0),
             exit_code=state.get("exit_code"),
@@ -83,9 +85,22 @@ class ShimSupervisor:
         process = _open_holder(supervised.folder)
         if process is None:
             raise RuntimeFailed(f"Nothing runs in {folder.name} any more")
-        signal.pidfd_send_signal(process, signal.SIGHUP)
-        os.close(process)
-        return self.observe(supervised.folder)
+        try:
+            signal.pidfd_send_signal(process, signal.SIGHUP)
+            return await self._relabelled(supervised)
+        except ProcessLookupError as err:
+            raise RuntimeFailed(f"What ran in {folder.name} has just ended") from err
+        finally:
+            os.close(process)
+
+    async def _relabelled(self, supervised: Supervised) -> SupervisedState:
+        """Once the shim has taken the new specification up; before that its state still tells of the former use."""
+        deadline = asyncio.get_running_loop().time() + _START_LIMIT
+        while (state := self.observe(supervised.folder)).labels != supervised.labels:
+            if state.shim_pid is None or asyncio.get_running_loop().time() > deadline:
+                raise RuntimeFailed(f"What ran in {supervised.folder.name} did not take up its new task")
+            await asyncio.sleep(0.001)
+        return state
 
     def _prepare(self, supervised: Supervised) -> None:
         folder = supervised.folder
