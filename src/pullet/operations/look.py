@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator, Sequence
 
@@ -15,12 +16,13 @@ from pullet.domain.release import Deployment, Event
 from pullet.domain.report import EnvironmentStatus, ProcessStatus, SpareStatus, TargetStatus
 from pullet.operations.control import Control
 from pullet.reconcile.environment import EnvironmentLoop
-from pullet.telemetry.memory import resident
+from pullet.telemetry.memory import Families
 
 
 async def target_status(control: Control) -> TargetStatus:
     target = control.target
     loops = [target.environments[key] for key in sorted(target.environments)]
+    families = await asyncio.to_thread(Families)
     return TargetStatus(
         home=str(control.neighbours.home.root),
         target=control.settings.target,
@@ -30,15 +32,15 @@ async def target_status(control: Control) -> TargetStatus:
         fleet=control.settings.fleet,
         fleet_commit=target.fleet.commit if target.fleet else "",
         fleet_error=target.fleet_error,
-        environments=tuple([await _status(control, loop) for loop in loops]),
+        environments=tuple([await _status(control, loop, families) for loop in loops]),
     )
 
 
 async def environment_status(control: Control, app: str, environment: str = PRODUCTION) -> EnvironmentStatus:
-    return await _status(control, control.loop(app, environment))
+    return await _status(control, control.loop(app, environment), await asyncio.to_thread(Families))
 
 
-async def _status(control: Control, loop: EnvironmentLoop) -> EnvironmentStatus:
+async def _status(control: Control, loop: EnvironmentLoop, families: Families) -> EnvironmentStatus:
     store, key = control.neighbours.store, loop.key
     live = store.releases.live(key)
     instances = await control.neighbours.runtime.observe(key)
@@ -54,7 +56,9 @@ async def _status(control: Control, loop: EnvironmentLoop) -> EnvironmentStatus:
         urls=tuple(url_of(host, control.settings.port) for host in spec.hosts),
         conditions=tuple(loop.conditions) or tuple(store.conditions.of(str(key))),
         processes=tuple(
-            ProcessStatus(i.id.process, i.id.index, i.phase, i.pid, resident(i.pid), i.restarts, i.warm, i.reason)
+            ProcessStatus(
+                i.id.process, i.id.index, i.phase, i.pid, families.resident(i.pid), i.restarts, i.warm, i.reason
+            )
             for i in instances
             if i.id.release.number == live
         ),
