@@ -26,7 +26,10 @@ from typing import Any
 from tests.e2e.repositories import Repository
 from tests.polling import alive
 
-_COMMAND = (sys.executable, "-m", "pullet.cli.main")
+
+def command_line(*arguments: str) -> tuple[str, ...]:
+    """`pullet ARGUMENTS` of the code under test."""
+    return (sys.executable, "-m", "pullet.cli.main", *arguments)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Pullet:
 
     def run(self, *arguments: str, limit: float = 90.0) -> Result:
         done = subprocess.run(
-            (*_COMMAND, *arguments), env=self.environment(), capture_output=True, text=True, check=False, timeout=limit
+            command_line(*arguments), env=self.environment(), capture_output=True, text=True, check=False, timeout=limit
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -188,7 +191,7 @@ class Pullet:
         (self.home / "logs").mkdir(parents=True, exist_ok=True)
         with (self.home / "logs" / "daemon.log").open("ab") as log:
             daemon = subprocess.Popen(
-                (*_COMMAND, "serve", "--port", str(self.port)),
+                command_line("serve", "--port", str(self.port)),
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
