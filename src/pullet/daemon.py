@@ -28,6 +28,7 @@ from pullet.domain.errors import AlreadyRunning, RuntimeFailed
 from pullet.domain.home import Home
 from pullet.domain.runtime import Capability
 from pullet.drivers.build.builder import UvBuilder
+from pullet.drivers.build.settings import BuildSettings
 from pullet.drivers.fleet import LocalFleet, RemoteFleet
 from pullet.drivers.generated import GeneratedSecrets
 from pullet.drivers.git import GitSource
@@ -149,11 +150,12 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
         store=SqliteStore(home.database, clock),
         source=source,
         fleet=fleet,
-        builder=UvBuilder(home, runner, sandbox),
+        builder=UvBuilder(home, runner, sandbox, BuildSettings(time_limit=chosen.limits.build)),
         runtime=ShimRuntime(home, runner, supervisor, sandbox, groups),
         router=CaddyRouter(home, supervisor, chosen.port, tls=_tls(chosen)),
         prober=HttpProber(),
         secrets=GeneratedSecrets(home),
+        release_command_limit=chosen.limits.release_command,
         jitter=random.random,
     )
     settings = Settings(chosen.target, chosen.port, chosen.fleet or str(home.fleet))

@@ -277,6 +277,16 @@ def kill(pid: int) -> None:
     until(lambda: not alive(pid), 10)
 
 
+def children(parent: int) -> list[int]:
+    """Everything below a process."""
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent:
+                found += [int(folder.name), *children(int(folder.name))]
+    return found
+
+
 def until(condition: Callable[[], object], limit: float, why: Callable[[], str] = lambda: "") -> None:
     """Wait for a condition, with a deadline in seconds."""
     deadline = time.monotonic() + limit

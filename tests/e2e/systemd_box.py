@@ -13,9 +13,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.e2e.pullet import Pullet, Result, command_line, until
+from tests.e2e.pullet import Pullet, Result, children, command_line, until
 
 SYSTEMD = Path("/lib/systemd/systemd")
+_UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--cgroup")
 _TARGETS = ("sysinit", "basic", "shutdown", "default")
 _BOOT = """
 mount --make-rprivate /
@@ -32,8 +33,7 @@ class SystemdBox:
         for name in _TARGETS:
             (self.units / f"{name}.target").write_text("[Unit]\nDefaultDependencies=no\n")
         self._boot = subprocess.Popen(
-            ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--cgroup")
-            + ("sh", "-ec", _BOOT, "boot", str(self.units), str(SYSTEMD)),
+            (*_UNSHARE, "sh", "-ec", _BOOT, "boot", str(self.units), str(SYSTEMD)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -65,13 +65,12 @@ class SystemdBox:
         shutil.rmtree(self.units)
 
     def _init(self) -> int:
-        children = Path(f"/proc/{self._boot.pid}/task/{self._boot.pid}/children")
-        return int(children.read_text().split()[0]) if children.exists() else _child_of(self._boot.pid)
+        return children(self._boot.pid)[0]
 
     def _is_running(self) -> bool:
         try:
             return self.run("systemctl", "is-system-running").strip() in ("running", "degraded")
-        except (OSError, LookupError, ValueError, IndexError):
+        except (OSError, LookupError):
             return False
 
 
@@ -87,12 +86,3 @@ class SystemdPullet(Pullet):
         argv = self.box.inside("env", "-i", *variables, *command_line(*arguments))
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=limit)
         return Result(done.returncode, done.stdout, done.stderr)
-
-
-def _child_of(pid: int) -> int:
-    """Where the kernel lists no children (CONFIG_PROC_CHILDREN)."""
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]) == pid:
-                return int(folder.name)
-    raise LookupError(f"{pid} has no child")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.pullet import Pullet, kill, until
+from tests.e2e.pullet import Pullet, children, kill, until
 from tests.e2e.repositories import Repository, wsgi
 
 pytestmark = pytest.mark.e2e
@@ -36,6 +38,21 @@ def test_a_killed_process_is_started_again(pullet: Pullet, shop: Repository) -> 
     pullet.wait_for(shop.name, "v1")
     assert pullet.app(shop.name)["processes"][0]["pid"] != process["pid"]
     assert "started again" in _wait_for_event(pullet, shop.name, "restart")
+
+
+def test_a_process_that_hangs_is_started_anew(pullet: Pullet, shop: Repository) -> None:
+    """It is asked every half minute whether it works, gets its grace to answer, and a new process takes its place."""
+    shop.push(pullet_toml="[processes.web]\nhealth = { timeout = '1s', grace = '1s' }\n")
+    until(lambda: pullet.app(shop.name)["release"] == 2, 20)
+    [process] = pullet.app(shop.name)["processes"]
+    frozen = [process["pid"], *children(process["pid"])]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(TimeoutError):
+        pullet.get(shop.name, limit=2)
+    until(lambda: {row["pid"] for row in pullet.app(shop.name)["processes"]} - {process["pid"], None}, 80)
+    pullet.wait_for(shop.name, "v1")
+    assert "answered nothing" in _wait_for_event(pullet, shop.name, "hang")
 
 
 def test_an_app_that_crashed_until_it_was_given_up_comes_back(pullet: Pullet, shop: Repository) -> None:

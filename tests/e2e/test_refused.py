@@ -69,6 +69,12 @@ def test_a_url_that_would_run_something(refused: Callable[..., Result], url: str
     assert refused("--", url).code in (1, 2)
 
 
+def test_another_port_than_the_daemon_has(pullet: Pullet, refused: Callable[..., Result], new_repository: New) -> None:
+    path = str(new_repository(pullet).path)
+    assert f"--port {pullet.port}, not 1234" in refused(path, "--port", "1234").err
+    assert "--fleet" in refused(path, "--fleet", "https://git.example.org/fleet.git").err
+
+
 def test_no_app(pullet: Pullet, new_repository: New) -> None:
     repository = new_repository(pullet)
     repository.commit({"README.md": "nothing to run"}, "app.py")

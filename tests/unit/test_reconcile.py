@@ -21,7 +21,9 @@ from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
 from pullet.domain.release import Outcome, Trigger, Verdict
 from pullet.domain.runtime import Phase
 from pullet.drivers.generated import GeneratedSecrets
+from pullet.planner.watch import WINDOW
 from pullet.ports import RunResult
+from pullet.reconcile.environment import CHECK_INTERVAL
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.target import TargetLoop
 from pullet.store.sqlite import SqliteStore
@@ -316,6 +318,68 @@ async def test_a_lost_process_and_a_lost_route_are_healed(world: World) -> None:
         world.router.targets.clear()
         target.environments[SHOP].wake()
         await until(lambda: world.alive == {1} and "one" in world.live_text)
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, -30.0, 3600.0, 365 * 86_400.0])
+async def test_a_jump_of_the_wall_clock_changes_no_decision(world: World, jump: float) -> None:
+    """Amid a deployment, in a watch window and after it: nothing is rolled back, stopped or forgotten."""
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        world.clock.jump(jump)
+        target.environments[SHOP].wake()
+        await until(lambda: target.environments[SHOP].settled)
+        await push(world, target, "two")
+        await until(serves(world, "two"))
+        world.clock.jump(-2 * jump)
+        await push(world, target, "three")
+        await until(serves(world, "three"))
+        world.clock.advance(WINDOW + 1)
+        target.environments[SHOP].wake()
+        await until(lambda: world.store.releases.get(ReleaseId(SHOP, 3)).verdict is Verdict.GOOD)
+    deployments = world.store.deployments.of(SHOP)
+    assert [each.outcome for each in deployments] == [Outcome.SUCCEEDED] * 3
+    assert not [event for event in world.store.events.newest() if event.kind == "automatic-rollback"]
+
+
+async def test_a_live_process_that_hangs_is_started_anew(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        await until(lambda: target.environments[SHOP].settled)
+        started, prober = len(world.runtime.started), world.prober
+        prober.default = ProbeFailed("no answer")
+        asked = len(prober.asked)
+        world.clock.advance(CHECK_INTERVAL)
+        target.environments[SHOP].wake()
+        await until(lambda: len(prober.asked) > asked + 1)  # asked once, and now probed like a new release
+        assert len(world.runtime.started) == started
+        world.clock.advance(60)
+        await until(lambda: any(event.kind == "hang" for event in world.store.events.newest()))
+        prober.default = 200
+        target.environments[SHOP].wake()
+        await until(lambda: len(world.runtime.started) > started and target.environments[SHOP].settled)
+    assert "one" in world.live_text
+
+
+async def test_a_live_process_that_answers_errors_is_unhealthy_and_left_alone(world: World) -> None:
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        await until(lambda: target.environments[SHOP].settled)
+        started = len(world.runtime.started)
+        world.prober.default = 503
+        world.clock.advance(CHECK_INTERVAL)
+        target.environments[SHOP].wake()
+        asked = len(world.prober.asked)
+        await until(lambda: len(world.prober.asked) > asked + 1)
+        world.clock.advance(60)
+        await until(lambda: condition(target, ConditionType.HEALTHY) is False)
+        assert len(world.runtime.started) == started
+
+
+def condition(target: TargetLoop, kind: ConditionType) -> bool | None:
+    return next((each.status for each in target.environments[SHOP].conditions if each.type is kind), None)
 
 
 async def test_changed_files_are_put_back_and_it_is_said(world: World) -> None:

@@ -81,10 +81,12 @@ class Client:
         return True
 
     def ensure_daemon(self, port: int | None, fleet: str | None) -> bool:
-        """Start the daemon where none answers; True where it was started. Raises what it died of."""
+        """Start the daemon where none answers; True where it was started. Raises what it died of, and UsageError where
+        the one that runs was started with another port or fleet: neither can change while it runs."""
         from pullet.drivers.process import start_detached  # noqa: PLC0415 - brings asyncio, for this one case
 
         if self.is_running():
+            self._refuse_other_options(port, fleet)
             return False
         self.home.daemon_log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = [*(["--port", str(port)] if port else []), *(["--fleet", fleet] if fleet else [])]
@@ -105,6 +107,17 @@ class Client:
             log.seek(began)
             said = log.read(20_000).decode("utf-8", "replace").strip()
         raise RuntimeFailed("The daemon did not start", context=said, hint=f"Its log: {self.home.daemon_log}")
+
+    def _refuse_other_options(self, port: int | None, fleet: str | None) -> None:
+        if port is None and fleet is None:
+            return
+        status = self.get("/v1/status")
+        for name, asked, is_so in (("port", port, status["router_port"]), ("fleet", fleet, status["fleet"])):
+            if asked not in (None, is_so):
+                raise UsageError(
+                    f"The daemon of {self.home.root} runs with --{name} {is_so}, not {asked}",
+                    hint=f"Leave --{name} out, or `pullet stop` first and start it anew.",
+                )
 
     def _request(
         self, method: str, path: str, query: dict[str, object], body: Mapping[str, object] | None = None

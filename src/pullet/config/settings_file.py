@@ -8,6 +8,7 @@ import tomlkit
 from pydantic import Field
 
 from pullet.config.reading import Section, read_toml_model
+from pullet.config.values import PositiveDuration
 
 TargetName = Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -22,12 +23,22 @@ class TlsTable(Section):
     internal: bool = Field(False, description="Sign with an authority of the box's own: for closed networks.")
 
 
+class LimitsTable(Section):
+    """What one app may take of the box."""
+
+    build: PositiveDuration = Field(900.0, description="Longest time of a build.", examples=["15m"])
+    release_command: PositiveDuration = Field(
+        600.0, description="Longest time of one release command, such as a migration.", examples=["10m"]
+    )
+
+
 class SettingsFile(Section):
     """Everything is optional."""
 
     port: Port = Field(8080, description="The router's plain HTTP port.")
     target: TargetName = Field("box", description="Which directory of the fleet repository is this box.")
     fleet: str | None = Field(None, description="URL of a remote fleet repository. Default: a local one in the home.")
+    limits: LimitsTable = Field(LimitsTable(), description="Limits of every app on this box.")
     tls: TlsTable | None = Field(None, description="Turns HTTPS on.")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from pullet.domain.conditions import Condition
-from pullet.domain.errors import BranchMissing, PulletError, Retry, Superseded
+from pullet.domain.errors import BranchMissing, DiskFull, ProbeFailed, PulletError, Retry, Superseded
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
 from pullet.domain.identity import EnvironmentKey, ReleaseId, Revision
 from pullet.domain.plan import (
@@ -31,15 +32,16 @@ from pullet.domain.plan import (
     Switch,
     Unroute,
 )
-from pullet.domain.release import Deployment, Outcome, Verdict
+from pullet.domain.release import Deployment, Outcome, Stage, Verdict
 from pullet.planner.backoff import backoff
-from pullet.planner.desired import desired_environment, is_skipped
+from pullet.planner.desired import desired_environment
 from pullet.planner.environment import plan_environment
 from pullet.planner.retention import releases_to_discard
-from pullet.planner.status import Knowledge, describe
 from pullet.planner.tracking import resolve as track_tip
-from pullet.ports import LogSink, Page
+from pullet.ports import LogSink
+from pullet.reconcile.announcing import Announcer, Outside
 from pullet.reconcile.deploying import DeploymentScribe, trigger_of
+from pullet.reconcile.disk import disk_may_be_full, note_if_possible
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.observation import Observer, without_stopping
 from pullet.reconcile.sources import SourceLoop
@@ -49,6 +51,7 @@ from pullet.reconcile.wakeups import Changes, wait_for_wake
 from pullet.reconcile.watching import Watch
 
 INTERVAL = 10.0  # seconds between looks at an environment that nothing woke: drift is found within this time
+CHECK_INTERVAL = 30.0  # seconds between questions to the live release whether it still works
 _WATCH_INTERVAL = 1.0  # while a new release has to prove itself
 _DROPPABLE = (Resolve, Build, Check, Start, Probe)  # release commands and switches are carried through
 
@@ -70,7 +73,6 @@ class EnvironmentLoop:
 
     def __init__(self, assignment: Assignment, source: SourceLoop, neighbours: Neighbours, changes: Changes) -> None:
         self.key: EnvironmentKey = assignment.spec.key
-        self.conditions: Sequence[Condition] = ()
         self.settled = False
         """The latest look ended with nothing left to do, or with nothing that can be done now."""
         self.removed = False
@@ -86,10 +88,10 @@ class EnvironmentLoop:
         self._stopping = Stopping(self.key, neighbours, self._wake.set)
         self._aside: asyncio.TaskGroup
         self._failures = 0
-        self._trouble: tuple[str, str] | None = None
         self._tracking_error = ""
-        self._seen: tuple[Desired, Observed] | None = None
+        self._announcer = Announcer(self.key, neighbours, changes.notify)
         self._asked = self._answered = 0
+        self._checked = neighbours.clock.monotonic()
         source.followers.add(self.wake)
 
     def assign(self, assignment: Assignment, source: SourceLoop) -> None:
@@ -98,6 +100,10 @@ class EnvironmentLoop:
         if (assignment, source) != (self._assignment, self._source):
             self._assignment, self._source = assignment, source
             self.wake()
+
+    @property
+    def conditions(self) -> Sequence[Condition]:
+        return self._announcer.conditions
 
     @property
     def assignment(self) -> Assignment:
@@ -148,15 +154,16 @@ class EnvironmentLoop:
         """One pass; returns seconds until the next."""
         self.settled = False
         try:
-            await self._converge()
+            with disk_may_be_full(self.key):
+                await self._converge()
         except PulletError as err:
             self._failures += 1
             pause = backoff(self._failures, self._world.jitter())
-            self._trouble = (err.code, f"{err.message} Trying again in {pause:.0f} s.")
-            self._world.store.events.append("trouble", err.message, environment=self.key)
-            self._describe()
+            self._announcer.trouble = (err.code, f"{err.message} Trying again in {pause:.0f} s.")
+            note_if_possible(self._world.store, "trouble", err.message, self.key)
+            self._announce()
         else:
-            self._failures, self._trouble = 0, None
+            self._failures, self._announcer.trouble = 0, None
             pause = _WATCH_INTERVAL if self._watch.active else INTERVAL
         self.settled = not (self._stopping.numbers and self._standing_down())
         return pause
@@ -170,11 +177,11 @@ class EnvironmentLoop:
             self._moved.clear()
             desired = self._desired()
             observed = without_stopping(await self._observer.observe(desired.hosts), self._stopping.numbers)
-            self._seen = (desired, observed)
+            self._announcer.seen = (desired, observed)
             if self._went_bad(observed):
                 continue
             plan = plan_environment(desired, observed)
-            self._describe()
+            self._announce()
             if not self._remaining(plan):
                 return await self._settle(desired, observed, plan)
             await self._carry_out(plan, desired, observed)
@@ -183,6 +190,13 @@ class EnvironmentLoop:
         """Without the stops that are under way: a release that drains keeps nothing else waiting."""
         under_way = self._stopping.numbers
         return tuple(step for step in plan.steps if not (isinstance(step, Stop) and step.release in under_way))
+
+    def _announce(self) -> None:
+        status = self._source.status
+        error = status.error.message if status.error else self._tracking_error
+        self._announcer.announce(
+            self._assignment.spec, self._tip(), Outside(error, status.failing_since, self._assignment.error)
+        )
 
     def _desired(self) -> Desired:
         spec = self._assignment.spec
@@ -218,8 +232,10 @@ class EnvironmentLoop:
                 continue
             try:
                 await self._stopping.until_gone(plan.goal)
-                await self._do(step, plan, desired, observed, steps)
+                with disk_may_be_full(self.key):
+                    await self._do(step, plan, desired, observed, steps)
             except PulletError as err:
+                await self._relieve(err, plan.goal, observed, steps)
                 if not self._accept_failure(plan.goal, observed, err):
                     raise
                 return
@@ -247,7 +263,7 @@ class EnvironmentLoop:
             case Probe(number):
                 self._observer.mark_healthy(number, await steps.probe(number))
             case ShowPage(hosts):
-                await steps.show_page(hosts, self._page())
+                await steps.show_page(hosts, self._announcer.page(self._assignment.spec))
             case Switch() | Unroute() | Discard():
                 await steps.place(step)
             case Open() | Stop():
@@ -314,6 +330,22 @@ class EnvironmentLoop:
         serves = goal is not None and goal in observed.serving
         return isinstance(error, Superseded) or (error.retry is not Retry.BACKOFF and not serves)
 
+    async def _relieve(self, error: PulletError, goal: int | None, observed: Observed, steps: Steps) -> None:
+        """What helps at once: room on a full disk, and an end to what hangs."""
+        release = observed.release(goal)
+        if release is None:
+            return
+        if isinstance(error, ProbeFailed) and release.number in observed.serving:
+            await self._end_silent(release.number, steps)
+        if isinstance(error, DiskFull) and release.stage is not Stage.PREPARED and not release.leftovers:
+            with suppress(PulletError):  # whatever fills the disk, what was half made is not kept on it
+                await steps.discard(release.number)
+
+    async def _end_silent(self, number: int, steps: Steps) -> None:
+        for instance in await steps.end_silent(number):
+            message = f"{instance.id.process}.{instance.id.index} of release {number} answered nothing any more"
+            self._world.store.events.append("hang", f"{message} and is started anew.", environment=self.key)
+
     def _note_drift(self, paths: Sequence[str]) -> None:
         if paths:
             names = ", ".join(repr(path) for path in paths[:5])
@@ -334,7 +366,18 @@ class EnvironmentLoop:
         elif desired.mode is Mode.SUSPENDED:
             await self._world.runtime.discard_spares(self.key)
         if not observed.serving:
-            await steps.show_page(desired.hosts, self._page())
+            await steps.show_page(desired.hosts, self._announcer.page(self._assignment.spec))
+        elif plan.goal is not None:
+            await self._check_live(plan.goal, steps)
+
+    async def _check_live(self, number: int, steps: Steps) -> None:
+        """Now and then ask the live release whether it still works; in doubt the next look probes it."""
+        now = self._world.clock.monotonic()
+        if now - self._checked >= CHECK_INTERVAL:
+            self._checked = now
+            if not await steps.works(number):
+                self._observer.mark_unsure(number)
+                self.wake()
 
     def _catch_up(self, observed: Observed) -> None:
         """The routes are the truth: a daemon that died right after a switch left the record of it to the next."""
@@ -346,40 +389,6 @@ class EnvironmentLoop:
         latest = self._latest()
         if latest is not None and latest.release == live and latest.outcome in (Outcome.RUNNING, Outcome.INTERRUPTED):
             self._scribe.succeed(latest)
-
-    def _page(self) -> Page:
-        ready = self.conditions[0] if self.conditions else None
-        suspended = self._assignment.spec.suspended
-        title = f"{self.key.app} is suspended" if suspended else f"{self.key.app} is not live"
-        message = ready.message if ready is not None else "It is being deployed."
-        return Page(title, message, 503 if suspended else 502)
-
-    def _describe(self) -> None:
-        if self._seen is None:
-            return
-        desired, observed = self._seen
-        status, live = self._source.status, self._world.store.releases.live(self.key)
-        tip = self._tip()
-        knowledge = Knowledge(
-            desired=desired,
-            observed=observed,
-            tip=tip,
-            skipped=tip is not None and is_skipped(self._assignment.spec, tip),
-            source_error=status.error.message if status.error else self._tracking_error,
-            failing_since=status.failing_since,
-            configuration_error=self._assignment.error,
-            deployment=self._latest(),
-            trouble=self._trouble,
-            live_revision=self._revision_of(live) if live in observed.serving else "",
-        )
-        conditions = describe(knowledge, self._world.clock.now())
-        self.conditions = self._world.store.conditions.set(str(self.key), conditions)
-        self._changes.notify()
-
-    def _revision_of(self, number: int | None) -> str:
-        if number is None:
-            return ""
-        return str(self._world.store.releases.get(ReleaseId(self.key, number)).candidate.revision)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -22,6 +22,8 @@ class Neighbours:
     prober: Prober
     secrets: Secrets
     gates: tuple[Gate, ...] = ()
+    release_command_limit: float = 600.0
+    """Seconds for one release command, such as a migration."""
     settle: float = 0.5
     """Seconds from a switch until the former release is told to stop: the router has let go of it by then."""
     jitter: Callable[[], float] = lambda: 0.5

@@ -15,7 +15,6 @@ from pullet.telemetry.logs import tail
 _FIRST_PAUSE = 0.005  # seconds; a warm start answers within a few milliseconds
 _LONGEST_PAUSE = 0.1
 _LINES_SHOWN = 20
-_LINES_SHOWN = 20
 _RESTARTS_TOLERATED = 2  # one crash at start may be a race with something of the app's own
 
 
@@ -43,6 +42,24 @@ class Probe:
                 raise self._too_late(grace, instances)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def works(self) -> bool:
+        """Whether all of them work right now, asked once."""
+        return await self._all_work(await self._instances())
+
+    async def silent(self) -> Sequence[Instance]:
+        """Those that run and answer nothing at all: they hang. One that answers an error does not."""
+        serving = [each for each in await self._instances() if each.socket and each.phase is Phase.UP]
+        spoke = await asyncio.gather(*(self._speaks(instance) for instance in serving))
+        return [instance for instance, speaks in zip(serving, spoke, strict=True) if not speaks]
+
+    async def _speaks(self, instance: Instance) -> bool:
+        check = self._process(instance).health
+        try:
+            await self._neighbours.prober.probe(instance.socket, self._host, check.path, check.timeout)
+        except ProbeFailed:
+            return False
+        return True
 
     async def _instances(self) -> Sequence[Instance]:
         every = await self._neighbours.runtime.observe(self._release.id.environment)

@@ -9,6 +9,7 @@ from pullet.domain.codec import loads
 from pullet.domain.errors import PulletError
 from pullet.domain.home import Home
 from pullet.domain.release import Release
+from pullet.reconcile.disk import note_if_possible
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.wakeups import wait_for_wake
 
@@ -39,10 +40,12 @@ class RetentionLoop:
             in_use = await asyncio.to_thread(_on_the_disk, self._world.home)
             freed = await self._world.builder.discard(in_use | self._known())
         except (PulletError, OSError) as err:
-            self._world.store.events.append("trouble", f"Unused Python environments were not removed: {err}")
+            note_if_possible(self._world.store, "trouble", f"Unused Python environments were not removed: {err}")
             return 0
         if freed >= _WORTH_TELLING:
-            self._world.store.events.append("retention", f"{freed / 1e6:.0f} MB of unused Python environments removed.")
+            note_if_possible(
+                self._world.store, "retention", f"{freed / 1e6:.0f} MB of unused Python environments removed."
+            )
         return freed
 
     def _known(self) -> frozenset[str]:

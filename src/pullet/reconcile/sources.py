@@ -10,6 +10,7 @@ from pullet.domain.errors import PulletError
 from pullet.domain.fleet import SourceSpec
 from pullet.planner.backoff import backoff
 from pullet.ports import Clock, Refs, Source
+from pullet.reconcile.disk import disk_may_be_full
 from pullet.reconcile.wakeups import Changes, wait_for_wake
 
 PATH_INTERVAL = 1.0  # seconds; a poll of a path is a stat
@@ -72,7 +73,8 @@ class SourceLoop:
     async def _poll(self) -> None:
         before = self.status
         try:
-            refs = await self._source.poll(self.spec)
+            with disk_may_be_full("a repository"):
+                refs = await self._source.poll(self.spec)
         except PulletError as err:
             self._failures += 1
             self.status = SourceStatus(before.refs, err, before.failing_since or self._clock.now(), before.polled)

@@ -21,7 +21,7 @@ from pullet.reconcile.probing import Probe
 from pullet.reconcile.tasks import both, together
 from pullet.reconcile.understanding import apply_overrides, understand_app
 
-RELEASE_COMMAND_LIMIT = 600.0  # seconds for one release command, e.g. a migration
+_HUNG_DRAIN = 2.0  # seconds for a process that answers nothing any more
 
 
 class Steps:
@@ -105,7 +105,7 @@ class Steps:
         for command in release.spec.release_commands:
             log(f"$ {command}")
             result = await self._world.runtime.run(
-                RunRequest(self._workplace(release), command, RELEASE_COMMAND_LIMIT), log
+                RunRequest(self._workplace(release), command, self._world.release_command_limit), log
             )
             if result.exit_code != 0:
                 raise ReleaseCommandFailed(
@@ -138,7 +138,21 @@ class Steps:
         log(f"{request.process.name}.{request.id.index}: {how} start, pid {instance.pid}")
 
     async def probe(self, number: int) -> Sequence[Instance]:
-        return await Probe(self._world, self.release(number), self._environment.key.localhost).until_healthy()
+        return await self._probe(number).until_healthy()
+
+    async def works(self, number: int) -> bool:
+        """Whether a release that once answered its probe still does."""
+        return await self._probe(number).works()
+
+    async def end_silent(self, number: int) -> Sequence[Instance]:
+        """End the processes of the release that hang, so that they are started anew; returns them."""
+        silent = await self._probe(number).silent()
+        for instance in silent:
+            await self._world.runtime.stop(instance.id, _HUNG_DRAIN)
+        return silent
+
+    def _probe(self, number: int) -> Probe:
+        return Probe(self._world, self.release(number), self._environment.key.localhost)
 
     async def switch(self, number: int, hosts: frozenset[str]) -> None:
         release = self.release(number)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pullet.domain.errors import PulletError
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Instance
+from pullet.reconcile.disk import disk_may_be_full, note_if_possible
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.steps import Steps
 from pullet.reconcile.wakeups import Changes
@@ -40,9 +41,10 @@ class Stopping:
     async def _stop(self, number: int, instances: Sequence[Instance], steps: Steps) -> None:
         try:
             await asyncio.sleep(self._world.settle)
-            await steps.stop(instances)
+            with disk_may_be_full(self._environment):
+                await steps.stop(instances)
         except PulletError as err:
-            self._world.store.events.append("trouble", err.message, environment=self._environment)
+            note_if_possible(self._world.store, "trouble", err.message, self._environment)
         finally:
             self.numbers.discard(number)
             self._changes.notify()

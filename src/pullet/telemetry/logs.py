@@ -80,7 +80,8 @@ class StepLog:
     """The log of one step: a LogSink that writes plain text to a file, and stops at `limit` bytes.
 
     From then on lines are counted; closing it says how much was dropped. Each line is written at once, so that a
-    follower sees it and a kill loses none. Raises DiskFull, RuntimeFailed.
+    follower sees it and a kill loses none. A line that the disk has no room for is counted as dropped: it must not end
+    the step. Raises DiskFull, RuntimeFailed where it cannot be begun.
     """
 
     def __init__(self, path: Path, limit: int = STEP_LOG_LIMIT) -> None:
@@ -117,18 +118,16 @@ class StepLog:
         self.close()
 
     def _write(self, data: bytes) -> None:
-        if self._dropped_lines or len(data) > self._room:
+        if self._dropped_lines or len(data) > self._room or not self._append(data):
             self._dropped_lines += 1
             self._dropped_bytes += len(data)
             return
         self._room -= len(data)
-        self._append(data)
 
-    def _append(self, data: bytes) -> None:
-        try:
-            self._file.write(data)
-        except OSError as err:
-            raise _trouble(self._path, err) from err
+    def _append(self, data: bytes) -> bool:
+        with contextlib.suppress(OSError):
+            return self._file.write(data) == len(data)
+        return False
 
 
 class _Lines:
