@@ -30,6 +30,7 @@ from pullet.domain.release import (
     Verdict,
 )
 from pullet.domain.runtime import Capability, Instance, RunRequest, Spare, StartRequest
+from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
 
 
 class Clock(Protocol):
@@ -236,6 +237,51 @@ class Router(Protocol):
 
     def access_counts(self, host: str, since: float) -> tuple[int, int]:
         """(requests, 5xx answers) of the host since that time, from the access log."""
+
+    async def capabilities(self) -> Sequence[Capability]: ...
+
+
+class ServiceProvider(Protocol):
+    """One type of backing service: databases, servers, files or folders that outlive releases.
+
+    Data is never deleted but by `remove`. Where a method replaces data (`clone`, `load`), the old data stays in place
+    until the new is whole; after a crash in between, the old is still there, and what was half made is cleared away by
+    the next call. Everything may raise ServiceFailed or DiskFull.
+    """
+
+    type: ServiceType
+
+    async def provide(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
+        """Have the service there and running, with its data as it was; the same grant each time.
+
+        Also what is asked for later (extensions, another memory limit) is applied. Fast when nothing is to be done.
+        """
+
+    async def ensure(self) -> None:
+        """Have everything that was provided running again: after a crash, a kill or a restart of the box. Cheap: called
+        every few seconds."""
+
+    async def observe(self, environment: EnvironmentKey | None = None) -> Sequence[ServiceState]:
+        """Every service there is data of, whether or not an app still asks for it."""
+
+    async def clone(self, origin: ServiceKey, key: ServiceKey, spec: ServiceSpec, log: LogSink) -> Grant:
+        """Provide `key` with a copy of the origin's data as of now, consistent in itself, in place of what it held.
+
+        The origin goes on being used and sees no interruption; later writes to either are not seen by the other.
+        """
+
+    async def dump(self, key: ServiceKey, folder: Path) -> None:
+        """Write the data, consistent in itself, as files into the empty `folder`: for a backup or a snapshot."""
+
+    async def load(self, key: ServiceKey, spec: ServiceSpec, folder: Path) -> None:
+        """Replace the data by what `dump` wrote, wholly or not at all. Raises ServiceFailed for a dump that is damaged
+        or cut short, with the data left as it was."""
+
+    async def remove(self, key: ServiceKey) -> None:
+        """Delete the service and its data for good."""
+
+    async def stop(self, environment: EnvironmentKey | None = None) -> None:
+        """End its processes (of one environment where servers are not shared); the data stays."""
 
     async def capabilities(self) -> Sequence[Capability]: ...
 

@@ -76,7 +76,7 @@ def test_an_empty_list_of_commands_is_a_decision_too() -> None:
         ("[processes.web.health]\npath = 'healthz'", "pullet.toml:2: processes.web.health.path: expected a path"),
         ("[schedule.a]\ncron = '* *'\ncommand='x'", "pullet.toml:2: schedule.a.cron: expected five cron fields"),
         ("[schedule.a]\ncron = '@daily'", "pullet.toml:1: schedule.a.command: missing"),
-        ("[services.db]\ntype = 'mysql'", "pullet.toml:2: services.db.type: expected 'postgresql', 'valkey', 'sqlite'"),
+        ("[services.db]\ntype = 'mysql'", "pullet.toml:2: services.db.type: expected 'postgresql', 'valkey', 'redis'"),
         (
             "[services.c]\ntype='valkey'\nextensions=['x']",
             "pullet.toml:1: services.c: expected extensions with postgresql",

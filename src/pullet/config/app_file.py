@@ -16,8 +16,10 @@ from pullet.config.lines import KeyPath, key_lines
 from pullet.config.reading import Section, dotted, line_of, parse_toml, read_toml_model
 from pullet.config.values import Duration, Folder, PositiveDuration, Size
 from pullet.domain.app import Confidence, Evidence, Place
+from pullet.domain.app import Schedule as ScheduleSpec
 from pullet.domain.declared import Declared
 from pullet.domain.errors import ConfigError
+from pullet.domain.services import ServiceSpec, ServiceType
 
 APP_FILE = "pullet.toml"
 PYPROJECT = "pyproject.toml"
@@ -67,6 +69,12 @@ Cron = Annotated[
     _matching(
         r"([0-9A-Za-z*/,-]+ +){4}[0-9A-Za-z*/,-]+|@(hourly|daily|weekly|monthly|yearly)",
         'five cron fields such as "0 3 * * *", or @hourly, @daily, @weekly, @monthly, @yearly',
+    ),
+]
+TimeZone = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}", 'the IANA name of a time zone such as "Europe/Vienna"'
     ),
 ]
 RequestLine = Annotated[
@@ -133,8 +141,14 @@ class ProcessSection(Section):
 
 
 class Schedule(Section):
-    cron: Cron = Field(description="When, in cron's five fields, UTC.", examples=["0 3 * * *"])
+    cron: Cron = Field(description="When, in cron's five fields.", examples=["0 3 * * *"])
     command: CommandLine = Field(description="What runs.", examples=["python manage.py clearsessions"])
+    time_zone: TimeZone = Field(
+        "UTC", description="The time zone that `cron` speaks of, by its IANA name.", examples=["Europe/Vienna"]
+    )
+    limit: PositiveDuration = Field(
+        3600.0, description="Longest time that a run may take; then it is ended.", examples=["10m"]
+    )
 
 
 class ReleaseSection(Section):
@@ -148,8 +162,8 @@ class ReleaseSection(Section):
 
 
 class Service(Section):
-    type: Literal["postgresql", "valkey", "sqlite", "volume"] = Field(
-        description="What is provided. `sqlite` is a persistent file, `volume` a persistent folder.",
+    type: Literal["postgresql", "valkey", "redis", "sqlite", "volume"] = Field(
+        description="What is provided: `sqlite` is a persistent file, `volume` a persistent folder; `redis` is valkey.",
         examples=["postgresql"],
     )
     extensions: list[Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,62}", "the name of an extension")]] = Field(
@@ -158,6 +172,10 @@ class Service(Section):
     path: Folder | None = Field(
         None, description="Where the file or folder appears in the app (sqlite, volume), such as `media`."
     )
+    memory: Size | None = Field(None, description="Most that valkey may hold, such as `64M`.")
+    persistent: bool = Field(
+        True, description="`false` makes valkey a cache: nothing is kept on disk, the least used goes when it is full."
+    )
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Service:
@@ -165,7 +183,15 @@ class Service(Section):
             raise ValueError("extensions with postgresql only")
         if self.path is not None and self.type not in ("sqlite", "volume"):
             raise ValueError("a path with sqlite and volume only")
+        if self.path in (None, ".") and self.type in ("sqlite", "volume"):
+            raise ValueError('a path for sqlite and volume, such as "media"')
+        if self.type != "valkey" and (self.memory is not None or not self.persistent):
+            raise ValueError("memory and persistent with valkey only")
         return self
+
+    def spec(self, name: str) -> ServiceSpec:
+        kind = ServiceType.VALKEY if self.type == "redis" else ServiceType(self.type)
+        return ServiceSpec(name, kind, tuple(self.extensions), self.path or "", self.memory, self.persistent)
 
 
 class Secrets(Section):
@@ -253,6 +279,14 @@ class AppFile(Section):
     def declared(self) -> Declared:
         """What detection needs of the file, each with its line."""
         return Declared(self.app.root, self.app.name, tuple(_evidence(self)))
+
+    def service_specs(self) -> tuple[ServiceSpec, ...]:
+        return tuple(service.spec(name) for name, service in self.services.items())
+
+    def schedule_specs(self) -> tuple[ScheduleSpec, ...]:
+        return tuple(
+            ScheduleSpec(name, one.cron, one.command, one.time_zone, one.limit) for name, one in self.schedule.items()
+        )
 
     def place(self, *keys: str) -> Place:
         prefix = _TABLE if PurePosixPath(self._path).name == PYPROJECT else ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pullet.domain.services import ServiceSpec
+
 
 class Confidence(StrEnum):
     CERTAIN = "certain"  # written down by the owner
@@ -117,6 +119,20 @@ class StaticMount:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """A command that runs at set times."""
+
+    name: str
+    cron: str
+    """Five fields, or @daily and the like."""
+    command: str
+    time_zone: str = "UTC"
+    """A name of the IANA database: `Europe/Vienna`."""
+    limit: float = 3600.0
+    """Seconds until a run that does not end is ended."""
+
+
+@dataclass(frozen=True)
 class AppSpec:
     """The complete, resolved description of an app at one revision."""
 
@@ -134,8 +150,8 @@ class AppSpec:
     secrets_generated: tuple[str, ...] = ()
     gates: tuple[str, ...] = ()
     """Names of the declared gates: each must pass, so one that this Pullet cannot run holds the release back."""
-    services: tuple[str, ...] = ()
-    schedules: tuple[str, ...] = ()
+    services: tuple[ServiceSpec, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
     decisions: tuple[Decision, ...] = ()
 
     def process(self, name: str) -> Process | None:

@@ -120,6 +120,13 @@ class PortTaken(RouterError):
     code = "port-taken"
 
 
+class ServiceFailed(PulletError):
+    """A backing service cannot be provided, copied or reached."""
+
+    code = "service-failed"
+    retry = Retry.BACKOFF
+
+
 class StoreError(PulletError):
     code = "store-failed"
     retry = Retry.BACKOFF

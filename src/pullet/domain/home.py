@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pullet.domain.identity import EnvironmentKey, ReleaseId
+from pullet.domain.identity import EnvironmentKey, ReleaseId, slug
+from pullet.domain.services import ServiceKey
 
 _SOCKET_PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path less the final NUL, unix(7)
 _LONGEST_SOCKET_NAME = 40
@@ -62,6 +63,12 @@ class Home:
         return self.root / "secrets"
 
     @property
+    def services(self) -> Path:
+        """Data of backing services: `postgresql/` for the server of the target, `<app>/<environment>/<name>/` for what
+        belongs to one environment."""
+        return self.root / "services"
+
+    @property
     def run(self) -> Path:
         """Shims: one folder an instance with its specification, state and log."""
         return self.root / "run"
@@ -90,6 +97,9 @@ class Home:
     def hooks_socket(self) -> Path:
         """Where the router hands on what comes to `/hooks/…`: it can only wake a poll."""
         return self.sockets / "hooks.sock"
+
+    def service(self, key: ServiceKey) -> Path:
+        return self.services / key.environment.app / key.environment.name / slug(key.name)
 
     def environment(self, key: EnvironmentKey) -> Path:
         return self.releases / key.app / key.name

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pullet.domain.app import AppSpec
+from pullet.domain.app import AppSpec, Schedule
 from pullet.domain.errors import ConfigError, GateFailed, PulletError
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
+from pullet.domain.services import ServiceSpec
 
 
 def refusal(
@@ -33,15 +34,19 @@ def _refusals(
             )
     if spec.services:
         yield ConfigError(
-            f"{key} declares the services {', '.join(spec.services)}, and this Pullet cannot provide any yet",
+            f"{key} declares the services {_names(spec.services)}, and this Pullet cannot provide any yet",
             hint="Give the app the address of a service of yours as a variable, and remove [services].",
         )
     if spec.schedules:
         yield ConfigError(
-            f"{key} declares the schedules {', '.join(spec.schedules)}, and this Pullet cannot run any yet",
+            f"{key} declares the schedules {_names(spec.schedules)}, and this Pullet cannot run any yet",
             hint="Remove [schedule] from pullet.toml; a process of your own can keep the time meanwhile.",
         )
     yield from _missing_secrets(spec, environment)
+
+
+def _names(declared: tuple[ServiceSpec, ...] | tuple[Schedule, ...]) -> str:
+    return ", ".join(each.name for each in declared)
 
 
 def _missing_secrets(spec: AppSpec, environment: EnvironmentSpec) -> Iterator[PulletError]:
