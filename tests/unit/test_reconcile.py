@@ -20,7 +20,6 @@ from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
 from pullet.domain.release import Outcome, Trigger, Verdict
 from pullet.domain.runtime import Phase
-from pullet.drivers.generated import GeneratedSecrets
 from pullet.ports import RunResult
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.target import TargetLoop
@@ -30,6 +29,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.fleet import FakeFleet
 from tests.fakes.router import FakeRouter
 from tests.fakes.runtime import FakeProber, FakeRuntime
+from tests.fakes.secrets import FakeSecrets
 from tests.fakes.source import FakeSource
 from tests.polling import until
 
@@ -54,6 +54,7 @@ class World:
     runtime: FakeRuntime = field(default_factory=FakeRuntime)
     router: FakeRouter = field(default_factory=FakeRouter)
     prober: FakeProber = field(default_factory=FakeProber)
+    secrets: FakeSecrets = field(default_factory=FakeSecrets)
     mortality: Mortality | None = None
     settle: float = 0.0
 
@@ -74,7 +75,7 @@ class World:
             runtime=mortal(self.runtime),
             router=mortal(self.router),
             prober=self.prober,
-            secrets=GeneratedSecrets(self.home),
+            secrets=self.secrets,
             settle=self.settle,
         )
 
