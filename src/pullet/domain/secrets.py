@@ -85,6 +85,8 @@ def check_value(name: str, value: str) -> None:
 def shown_forms(value: str) -> tuple[str, ...]:
     """The texts to look for where the value must not be seen: as it is, line by line (logs are lines), and as repr,
     JSON and URLs write it."""
-    lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE] if "\n" in value else []
+    lines = value.splitlines() if "\n" in value else []
+    telling = min(_SHORTEST_LINE, max(map(len, lines), default=0))
+    lines = [line for line in lines if len(line) >= telling]
     escaped = (repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
     return tuple(dict.fromkeys(form for form in (value, *lines, *escaped, quote(value, safe="")) if form))
