@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from pullet.domain.errors import UsageError
 from pullet.domain.identity import EnvironmentKey
@@ -89,4 +89,5 @@ def shown_forms(value: str) -> tuple[str, ...]:
     telling = min(_SHORTEST_LINE, max(map(len, lines), default=0))
     lines = [line for line in lines if len(line) >= telling]
     escaped = (repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
-    return tuple(dict.fromkeys(form for form in (value, *lines, *escaped, quote(value, safe="")) if form))
+    quoted = (quote(value), quote(value, safe=""), quote_plus(value))
+    return tuple(dict.fromkeys(form for form in (value, *lines, *escaped, *quoted) if form))
