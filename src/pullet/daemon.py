@@ -30,7 +30,6 @@ from pullet.domain.runtime import Capability
 from pullet.drivers.build.builder import UvBuilder
 from pullet.drivers.build.settings import BuildSettings
 from pullet.drivers.fleet import LocalFleet, RemoteFleet
-from pullet.drivers.generated import GeneratedSecrets
 from pullet.drivers.git import GitSource
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.router.caddy import CaddyRouter
@@ -40,6 +39,7 @@ from pullet.drivers.runtime.prober import HttpProber
 from pullet.drivers.runtime.runtime import ShimRuntime
 from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
+from pullet.drivers.secrets import TargetSecrets
 from pullet.operations.control import Control, Settings
 from pullet.operations.diagnose import capabilities
 from pullet.ports import Fleet
@@ -154,7 +154,7 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
         runtime=ShimRuntime(home, runner, supervisor, sandbox, groups),
         router=CaddyRouter(home, supervisor, chosen.port, tls=_tls(chosen)),
         prober=HttpProber(),
-        secrets=GeneratedSecrets(home),
+        secrets=TargetSecrets(home),
         release_command_limit=chosen.limits.release_command,
         jitter=random.random,
     )

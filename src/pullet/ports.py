@@ -30,6 +30,7 @@ from pullet.domain.release import (
     Verdict,
 )
 from pullet.domain.runtime import Capability, Instance, RunRequest, Spare, StartRequest
+from pullet.domain.secrets import SecretPlace
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
 
 
@@ -287,8 +288,25 @@ class ServiceProvider(Protocol):
 
 
 class Secrets(Protocol):
+    """Values that nobody but an app's processes sees."""
+
     def values(self, environment: EnvironmentKey, names: Sequence[str]) -> Mapping[str, str]:
         """The values of generated secrets: made once, the same ever after. Raises StoreError, DiskFull."""
+
+    def fresh(self) -> str:
+        """A new value such as generated secrets have; it is kept nowhere."""
+
+    def recipient(self) -> str:
+        """The public key that everybody may seal secrets with for this target. Raises StoreError, DiskFull."""
+
+    def seal(self, place: SecretPlace, value: str) -> str:
+        """One line of text (`age:…`), safe to publish, that only this target opens and only for that place.
+
+        Raises UsageError for a value that no variable can hold, StoreError, DiskFull.
+        """
+
+    def open(self, environment: EnvironmentKey, sealed: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+        """Name -> value of each (name, sealed text). Raises SecretUnreadable, which never tells a value; StoreError."""
 
 
 class Prober(Protocol):

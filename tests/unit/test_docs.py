@@ -125,10 +125,15 @@ def command_lines() -> Iterator[tuple[str, str]]:
 def test_every_command_line_in_the_docs_is_understood(page: str, line: str) -> None:
     words = shlex.split(line)
     context = main.make_context("pullet", list(words), resilient_parsing=True)
-    command = main.get_command(context, words[0])
-    assert command is not None, f"{page}: pullet {line}"
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        found = command.get_command(context, name := words.pop(0))
+        assert found is not None, f"{page}: pullet {line}"
+        command = found
+        if isinstance(command, click.Group):
+            context = command.make_context(name, list(words), parent=context)
     with contextlib.suppress(click.exceptions.Exit):  # --help
-        command.make_context(words[0], words[1:], parent=context)
+        command.make_context(name, words, parent=context)
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -96,6 +96,8 @@ def test_everything_that_a_file_can_say() -> None:
         ('branch = "main"', 'branch = "--upload-pack=x"', "that is no name of a branch"),
         ('"https://git', '"--upload-pack=x', "source.url: write the URL or the path of a git repository"),
         ('"age:abc"', '"plain"', "a secret is sealed"),
+        ("STRIPE_KEY =", "LD_PRELOAD =", "it cannot be secret: the C library obeys it"),
+        ("STRIPE_KEY =", "LOG_LEVEL =", "LOG_LEVEL: set as a variable and as a secret; remove one of the two"),
         ('LOG_LEVEL = "info"', 'LOG_LEVEL = "\\u0000"', "a value cannot hold a NUL character"),
         ('LOG_LEVEL = "info"', '"A=B" = "info"', "a name has letters, digits and _ only"),
         ('"shop.example.org"', '"Shop.example.org/x"', "write a hostname in lower case"),
@@ -150,6 +152,25 @@ def test_edits_change_what_they_say_and_nothing_else() -> None:
 
 def edit_previews_away() -> str:
     return WHOLE[: WHOLE.index("[previews]")]
+
+
+def test_secrets_are_set_and_unset_wherever_they_are_written() -> None:
+    inline = edit.set_secret("shop", WHOLE, "production", "OTHER", "age:def")
+    assert changed(inline).secrets == (("OTHER", "age:def"), ("STRIPE_KEY", "age:abc"))
+    assert changed(edit.unset_secret("shop", inline, "production", "OTHER")) == ORIGINAL
+    table = edit.set_secret("shop", WHOLE, "staging", "KEY", "age:def")
+    assert changed(table, "staging").secrets == (("KEY", "age:def"),)
+    assert "\n[environments.staging.secrets]\nKEY = " in table
+    assert changed(edit.unset_secret("shop", table, "staging", "KEY"), "staging").secrets == ()
+    dotted = 'source.url = "/x"\nenvironments.a.branch = "b"\nenvironments.a.secrets.K = "age:x"\n'
+    both = edit.set_secret("shop", edit.set_secret("shop", dotted, "a", "L", "age:y"), "a", "K", "age:z")
+    assert parse_fleet_file("shop", both).environments[0].secrets == (("K", "age:z"), ("L", "age:y"))
+    flat = '[source]\nurl = "/x"\n[environments]\na = { branch = "b" }\n'
+    assert parse_fleet_file("shop", edit.set_secret("shop", flat, "a", "K", "age:x")).environments[0].secrets
+    with pytest.raises(NotFound):
+        edit.unset_secret("shop", WHOLE, "production", "NOTHING")
+    with pytest.raises(ConfigError, match="as a variable and as a secret"):
+        edit.set_secret("shop", WHOLE, "production", "LOG_LEVEL", "age:def")
 
 
 def test_edits_can_be_taken_back() -> None:

@@ -20,7 +20,6 @@ from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
 from pullet.domain.release import Outcome, Trigger, Verdict
 from pullet.domain.runtime import Phase
-from pullet.drivers.generated import GeneratedSecrets
 from pullet.planner.watch import WINDOW
 from pullet.ports import RunResult
 from pullet.reconcile.environment import CHECK_INTERVAL
@@ -32,6 +31,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.fleet import FakeFleet
 from tests.fakes.router import FakeRouter
 from tests.fakes.runtime import FakeProber, FakeRuntime
+from tests.fakes.secrets import FakeSecrets
 from tests.fakes.source import FakeSource
 from tests.polling import until
 
@@ -56,6 +56,7 @@ class World:
     runtime: FakeRuntime = field(default_factory=FakeRuntime)
     router: FakeRouter = field(default_factory=FakeRouter)
     prober: FakeProber = field(default_factory=FakeProber)
+    secrets: FakeSecrets = field(default_factory=FakeSecrets)
     mortality: Mortality | None = None
     settle: float = 0.0
 
@@ -76,7 +77,7 @@ class World:
             runtime=mortal(self.runtime),
             router=mortal(self.router),
             prober=self.prober,
-            secrets=GeneratedSecrets(self.home),
+            secrets=self.secrets,
             settle=self.settle,
         )
 

@@ -6,34 +6,24 @@ Long work answers with JSON lines (`Progress`), the last of which has `done`. GE
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Body, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from pullet import __version__
-from pullet.api.streams import ProgressLines, status_code, stream
-from pullet.domain.codec import dumps
+from pullet.api.parameters import PROGRESS, Author, Environment
+from pullet.api.secrets import secret_routes
+from pullet.api.streams import ProgressLines, answer, status_code, stream
 from pullet.domain.errors import PulletError
 from pullet.domain.identity import PRODUCTION
 from pullet.domain.release import Deployment, Event
-from pullet.domain.report import EnvironmentStatus, Progress, TargetStatus
+from pullet.domain.report import EnvironmentStatus, TargetStatus
 from pullet.domain.runtime import Capability
 from pullet.operations import change, diagnose, logs, look
 from pullet.operations.control import Control
 
-Author = Annotated[str, Header(alias="X-Pullet-Author", description="Who asks; the author of the fleet commit.")]
-Environment = Annotated[str, Query(description="Name of the environment.")]
-_PROGRESS: dict[str, Any] = {
-    "response_class": ProgressLines,
-    "responses": {
-        200: {
-            "model": Progress,
-            "description": "One a line, as it happens; the last one has `done`.",
-            "content": {ProgressLines.media_type: {"schema": {"type": "object"}}},
-        }
-    },
-}
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -41,13 +31,11 @@ def create_api(control: Control, stop: Callable[[], None]) -> FastAPI:
     """`stop` ends the daemon and every process of this home."""
     api = FastAPI(title="Pullet", version=__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
     api.add_exception_handler(PulletError, _answer_error)
+    api.add_exception_handler(RequestValidationError, _answer_malformed)
     api.include_router(_questions(control), prefix="/v1")
     api.include_router(_requests(control, stop), prefix="/v1")
+    api.include_router(secret_routes(control), prefix="/v1")
     return api
-
-
-def _json(value: object) -> Response:
-    return Response(dumps(value), media_type="application/json")
 
 
 def _questions(control: Control) -> APIRouter:
@@ -56,27 +44,27 @@ def _questions(control: Control) -> APIRouter:
     @router.get("/status", response_model=TargetStatus)
     async def status() -> Response:
         """What runs on this box, with every condition."""
-        return _json(await look.target_status(control))
+        return answer(await look.target_status(control))
 
     @router.get("/apps/{app}", response_model=EnvironmentStatus)
     async def environment(app: str, environment: Environment = PRODUCTION) -> Response:
         """One environment of an app."""
-        return _json(await look.environment_status(control, app, environment))
+        return answer(await look.environment_status(control, app, environment))
 
     @router.get("/apps/{app}/deployments", response_model=list[Deployment])
     async def deployments(app: str, environment: Environment = PRODUCTION, limit: Limit = 20) -> Response:
         """What became of each attempt, the latest first, with every step."""
-        return _json(tuple(look.deployments(control, app, environment, limit)))
+        return answer(tuple(look.deployments(control, app, environment, limit)))
 
     @router.get("/apps/{app}/events", response_model=list[Event])
     async def events(app: str, environment: Environment = PRODUCTION, limit: Limit = 100) -> Response:
         """What happened by itself: restarts, drift, automatic rollbacks."""
-        return _json(tuple(look.events(control, app, environment, limit)))
+        return answer(tuple(look.events(control, app, environment, limit)))
 
     @router.get("/apps/{app}/explain", response_model=list[str])
     async def explain(app: str, environment: Environment = PRODUCTION, release: int | None = None) -> Response:
         """What was inferred about a release (default: the live one), from which file and line."""
-        return _json(look.explain(control, app, environment, release))
+        return answer(look.explain(control, app, environment, release))
 
     @router.get("/apps/{app}/logs", response_class=PlainTextResponse)
     async def app_logs(
@@ -98,7 +86,7 @@ def _questions(control: Control) -> APIRouter:
     async def doctor() -> Response:
         """What this box allows."""
         world = control.neighbours
-        return _json(await diagnose.capabilities(world.home, world.builder, world.runtime, world.router))
+        return answer(await diagnose.capabilities(world.home, world.builder, world.runtime, world.router))
 
     return router
 
@@ -106,7 +94,7 @@ def _questions(control: Control) -> APIRouter:
 def _requests(control: Control, stop: Callable[[], None]) -> APIRouter:
     router = APIRouter(tags=["requests"])
 
-    @router.post("/up", **_PROGRESS)
+    @router.post("/up", **PROGRESS)
     async def up(
         url: Annotated[str, Body()],
         branch: Annotated[str | None, Body()] = None,
@@ -116,22 +104,22 @@ def _requests(control: Control, stop: Callable[[], None]) -> APIRouter:
         """Deploy a repository as `production` and keep it deployed: a commit in the fleet, and what becomes of it."""
         return stream(change.up(control, change.UpRequest(url, branch, name, author)))
 
-    @router.post("/apps/{app}/sync", **_PROGRESS)
+    @router.post("/apps/{app}/sync", **PROGRESS)
     async def sync(app: str, environment: Environment = PRODUCTION) -> ProgressLines:
         """Look at once, and try again a revision that failed."""
         return stream(change.sync(control, app, environment))
 
-    @router.post("/apps/{app}/suspend", **_PROGRESS)
+    @router.post("/apps/{app}/suspend", **PROGRESS)
     async def suspend(app: str, environment: Environment = PRODUCTION, author: Author = "pullet") -> ProgressLines:
         """Stop an environment's processes; keep everything."""
         return stream(change.set_suspended(control, app, environment, True, author))
 
-    @router.post("/apps/{app}/resume", **_PROGRESS)
+    @router.post("/apps/{app}/resume", **PROGRESS)
     async def resume(app: str, environment: Environment = PRODUCTION, author: Author = "pullet") -> ProgressLines:
         """Start them again."""
         return stream(change.set_suspended(control, app, environment, False, author))
 
-    @router.post("/apps/{app}/rollback", **_PROGRESS)
+    @router.post("/apps/{app}/rollback", **PROGRESS)
     async def rollback(
         app: str,
         environment: Environment = PRODUCTION,
@@ -141,7 +129,7 @@ def _requests(control: Control, stop: Callable[[], None]) -> APIRouter:
         """Go back to a release (default: the one before); the revision left behind is skipped."""
         return stream(change.rollback(control, app, environment, release, author))
 
-    @router.post("/apps/{app}/down", **_PROGRESS)
+    @router.post("/apps/{app}/down", **PROGRESS)
     async def down(app: str, author: Author = "pullet") -> ProgressLines:
         """Remove the app from the fleet and from this box."""
         return stream(change.down(control, app, author))
@@ -149,13 +137,13 @@ def _requests(control: Control, stop: Callable[[], None]) -> APIRouter:
     @router.post("/poll")
     async def poll(url: Annotated[str | None, Query(description="One repository; default: all.")] = None) -> Response:
         """Poll now; what the hooks do. Answers how many repositories."""
-        return _json(control.target.wake_sources(url))
+        return answer(control.target.wake_sources(url))
 
     @router.post("/stop")
     async def stop_everything() -> Response:
         """End every process of this home, the daemon last."""
         stop()
-        return _json("stopping")
+        return answer("stopping")
 
     return router
 
@@ -177,3 +165,10 @@ async def _answer_error(_: Request, err: Exception) -> Response:
     assert isinstance(err, PulletError)
     body = {"code": err.code, "message": err.message, "context": err.context, "hint": err.hint}
     return JSONResponse(body, status_code=status_code(err))
+
+
+async def _answer_malformed(_: Request, err: Exception) -> Response:
+    """As FastAPI does, but without what was sent: it may be a secret."""
+    assert isinstance(err, RequestValidationError)
+    detail = [{key: each[key] for key in ("type", "loc", "msg")} for each in err.errors()]
+    return JSONResponse({"detail": detail}, status_code=422)

@@ -1,10 +1,10 @@
-"""Progress as JSON lines, and errors as JSON."""
+"""Values and progress as JSON, and what errors are in HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from pullet.domain.codec import dumps
 from pullet.domain.errors import PulletError, Retry, UsageError
@@ -13,6 +13,10 @@ from pullet.domain.report import Progress
 
 class ProgressLines(StreamingResponse):
     media_type = "application/x-ndjson"
+
+
+def answer(value: object) -> Response:
+    return Response(dumps(value), media_type="application/json")
 
 
 def stream(progress: AsyncIterator[Progress]) -> ProgressLines:

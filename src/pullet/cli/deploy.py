@@ -34,7 +34,7 @@ def up(
     if api.ensure_daemon(port, fleet) and not as_json:
         click.echo(f"Started Pullet in {api.home.root}", err=True)
     body = {"url": _resolved(repository), "branch": branch, "name": name}
-    _finish(api.stream("/v1/up", body), as_json)
+    finish(api.stream("/v1/up", body), as_json)
 
 
 def _resolved(repository: str) -> str:
@@ -53,7 +53,7 @@ def _resolved(repository: str) -> str:
 @json_option
 def sync(app: str, environment: str, as_json: bool) -> None:
     """Poll now and deploy what is new; a revision that failed gets another try."""
-    _finish(client().stream(f"/v1/apps/{app}/sync", environment=environment), as_json)
+    finish(client().stream(f"/v1/apps/{app}/sync", environment=environment), as_json)
 
 
 @click.command(epilog="Examples:  pullet rollback shop   ·   pullet rollback shop 12")
@@ -67,7 +67,7 @@ def rollback(app: str, release: int | None, environment: str, as_json: bool) -> 
     It holds: the revision rolled back from is skipped until a newer commit comes. `pullet deployments APP` lists the
     releases.
     """
-    _finish(client().stream(f"/v1/apps/{app}/rollback", environment=environment, release=release), as_json)
+    finish(client().stream(f"/v1/apps/{app}/rollback", environment=environment, release=release), as_json)
 
 
 @click.command()
@@ -76,7 +76,7 @@ def rollback(app: str, release: int | None, environment: str, as_json: bool) -> 
 @json_option
 def suspend(app: str, environment: str, as_json: bool) -> None:
     """Stop an app's processes and keep everything else; its hostnames answer 503."""
-    _finish(client().stream(f"/v1/apps/{app}/suspend", environment=environment), as_json)
+    finish(client().stream(f"/v1/apps/{app}/suspend", environment=environment), as_json)
 
 
 @click.command()
@@ -85,7 +85,7 @@ def suspend(app: str, environment: str, as_json: bool) -> None:
 @json_option
 def resume(app: str, environment: str, as_json: bool) -> None:
     """Start a suspended app."""
-    _finish(client().stream(f"/v1/apps/{app}/resume", environment=environment), as_json)
+    finish(client().stream(f"/v1/apps/{app}/resume", environment=environment), as_json)
 
 
 @click.command()
@@ -93,10 +93,10 @@ def resume(app: str, environment: str, as_json: bool) -> None:
 @json_option
 def down(app: str, as_json: bool) -> None:
     """Remove an app from this target: its processes, routes and releases. Its history stays."""
-    _finish(client().stream(f"/v1/apps/{app}/down"), as_json)
+    finish(client().stream(f"/v1/apps/{app}/down"), as_json)
 
 
-def _finish(progress: Iterable[dict[str, Any]], as_json: bool) -> None:
+def finish(progress: Iterable[dict[str, Any]], as_json: bool) -> None:
     """Show progress to its end; exit 1 where what was asked for did not come about."""
     view, last = ProgressView(quiet=as_json), None
     with view:

@@ -18,6 +18,8 @@ _COMMANDS = {
     "deployments": ("pullet.cli.status", "Show what became of each attempt."),
     "explain": ("pullet.cli.status", "Show why an app runs as it does."),
     "logs": ("pullet.cli.logs", "Show what an app wrote."),
+    "secrets": ("pullet.cli.secrets", "Set, list and rotate secrets."),
+    "key": ("pullet.cli.secrets", "Print the target's public key."),
     "sync": ("pullet.cli.deploy", "Poll now; try a failed revision once more."),
     "rollback": ("pullet.cli.deploy", "Go back to an earlier release."),
     "suspend": ("pullet.cli.deploy", "Stop an app, keep everything."),

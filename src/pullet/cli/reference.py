@@ -21,11 +21,17 @@ def render() -> str:
 
 def _sections() -> Iterator[str]:
     context = main.make_context("pullet", ["--"], resilient_parsing=True, terminal_width=100)
-    for name in main.list_commands(context):
-        command = main.get_command(context, name)
+    yield from _commands(main, context)
+
+
+def _commands(group: click.Group, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         assert command is not None
-        help_text = command.get_help(click.Context(command, info_name=name, parent=context, terminal_width=100))
-        yield f"## pullet {name}\n\n```text\n{help_text.strip()}\n```\n"
+        inside = click.Context(command, info_name=name, parent=context, terminal_width=100)
+        yield f"## {inside.command_path}\n\n```text\n{command.get_help(inside).strip()}\n```\n"
+        if isinstance(command, click.Group):
+            yield from _commands(command, inside)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pullet.domain.app import Confidence, Evidence, Place
 from pullet.domain.app import Schedule as ScheduleSpec
 from pullet.domain.declared import Declared
 from pullet.domain.errors import ConfigError
+from pullet.domain.secrets import obeyed_by_libc
 from pullet.domain.services import ServiceSpec, ServiceType
 
 APP_FILE = "pullet.toml"
@@ -52,6 +53,12 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _not_in_sight(name: str) -> str:
+    if obeyed_by_libc(name):
+        raise ValueError("another name: the C library obeys variables of this one, so they cannot be kept secret")
+    return name
+
+
 CommandLine = Annotated[str, AfterValidator(_one_line)]
 ProcessName = Annotated[
     str, _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", "a name of up to 39 letters, digits, - and _")
@@ -59,6 +66,7 @@ ProcessName = Annotated[
 VariableName = Annotated[
     str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,199}", "a variable name of letters, digits and _, such as LOG_LEVEL")
 ]
+SecretName = Annotated[VariableName, AfterValidator(_not_in_sight)]
 VariableValue = Annotated[str, _matching(r"[^\x00]*", "a text without NUL")]
 UrlPath = Annotated[str, _matching(r"/[!-~]*", 'a path of printable characters such as "/healthz"')]
 UrlPrefix = Annotated[
@@ -195,12 +203,12 @@ class Service(Section):
 
 
 class Secrets(Section):
-    required: list[VariableName] = Field(
+    required: list[SecretName] = Field(
         default_factory=list,
         description="Secrets without which the app is not deployed; the fleet file gives them.",
         examples=[["STRIPE_KEY"]],
     )
-    generated: list[VariableName] = Field(
+    generated: list[SecretName] = Field(
         default_factory=list,
         description="Secrets that Pullet makes once an environment and keeps.",
         examples=[["SECRET_KEY"]],

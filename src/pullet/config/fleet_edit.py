@@ -82,6 +82,29 @@ def unset_variable(app: str, text: str, environment: str, name: str) -> str:
     return _edit_environment(app, text, environment, lambda table: table.get("variables", {}).pop(name, None))
 
 
+def set_secret(app: str, text: str, environment: str, name: str, sealed: str) -> str:
+    """A table of its own, a line each: sealed values are long."""
+
+    def change(table: Any) -> None:
+        if "secrets" not in table and isinstance(table, tomlkit.items.Table):
+            _put(table, "secrets", tomlkit.table())
+        _nested(table, "secrets")[name] = sealed
+
+    return _edit_environment(app, text, environment, change)
+
+
+def unset_secret(app: str, text: str, environment: str, name: str) -> str:
+    """Raises NotFound."""
+
+    def change(table: Any) -> None:
+        secrets = table.get("secrets", {})
+        if name not in secrets:
+            raise NotFound(f"{app}/{environment} has no sealed secret {name}", hint=f"`pullet secrets list {app}`.")
+        del secrets[name]
+
+    return _edit_environment(app, text, environment, change)
+
+
 def set_domains(app: str, text: str, environment: str, domains: Sequence[str]) -> str:
     return _edit_environment(app, text, environment, lambda table: _put(table, "domains", list(domains) or None))
 

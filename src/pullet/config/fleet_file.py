@@ -23,6 +23,7 @@ from pullet.domain.fleet import (
     TrackKind,
 )
 from pullet.domain.identity import EnvironmentKey
+from pullet.domain.secrets import name_trouble
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -51,6 +52,12 @@ def _matching(pattern: str, wanted: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _secret_name(name: str) -> str:
+    if trouble := name_trouble(name):
+        raise ValueError(f"it cannot be secret: {trouble}")
+    return name
+
+
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 Duration = Annotated[float, BeforeValidator(_seconds)]
 Size = Annotated[int, BeforeValidator(_bytes)]
@@ -62,6 +69,7 @@ Domain = Annotated[
 Url = Annotated[str, _matching(r"[^-\x00-\x20][^\x00-\x1f]*", "write the URL or the path of a git repository")]
 Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name has letters, digits and _ only")]
 Text = Annotated[str, _matching(r"[^\x00]*", "a value cannot hold a NUL character")]
+SecretName = Annotated[Variable, AfterValidator(_secret_name)]
 Sealed = Annotated[str, _matching(r"age:[\x21-\x7e]+", "a secret is sealed (`age:…`), never plain text")]
 
 
@@ -95,7 +103,7 @@ class EnvironmentTable(_Table):
     commit: Sha | None = None
     domains: list[Domain] = []
     variables: dict[Variable, Text] = {}
-    secrets: dict[Variable, Sealed] = {}
+    secrets: dict[SecretName, Sealed] = {}
     processes: dict[str, ProcessTable] = {}
     suspended: bool = False
     rollback: RollbackTable | None = None
@@ -110,6 +118,12 @@ class EnvironmentTable(_Table):
     def _follows_one_thing(self) -> EnvironmentTable:
         if len(self.tracks) != 1:
             raise ValueError("an environment follows one of branch, tag or commit")
+        return self
+
+    @model_validator(mode="after")
+    def _says_each_value_once(self) -> EnvironmentTable:
+        if both := sorted(self.variables.keys() & self.secrets.keys()):
+            raise ValueError(f"{', '.join(both)}: set as a variable and as a secret; remove one of the two")
         return self
 
 

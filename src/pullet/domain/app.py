@@ -148,6 +148,8 @@ class AppSpec:
     variables: tuple[tuple[str, str], ...] = ()
     secrets_required: tuple[str, ...] = ()
     secrets_generated: tuple[str, ...] = ()
+    secrets_sealed: tuple[tuple[str, str], ...] = ()
+    """Name -> sealed value (`age:…`) that the fleet gave at the time: going back to a release goes back to its own."""
     gates: tuple[str, ...] = ()
     """Names of the declared gates: each must pass, so one that this Pullet cannot run holds the release back."""
     services: tuple[ServiceSpec, ...] = ()

@@ -13,14 +13,14 @@ class Command:
 
     argv: tuple[str, ...]
     cwd: PurePath | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The whole environment of the child: nothing is inherited that is not named here."""
     timeout: float = 60.0
     """Seconds until the whole process group is ended."""
     output_limit: int = 1 << 20
     """Bytes of output kept in memory; the rest is counted and dropped (a log sink still sees every line)."""
-    stdin: bytes = b""
-    secrets: tuple[str, ...] = ()
+    stdin: bytes = field(default=b"", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     """Texts that are replaced by *** wherever the output or the argv is shown."""
     ok: frozenset[int] = frozenset({0})
 

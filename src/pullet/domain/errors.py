@@ -127,6 +127,12 @@ class ServiceFailed(PulletError):
     retry = Retry.BACKOFF
 
 
+class SecretUnreadable(PulletError):
+    """A sealed secret that this target's key does not open, or that was sealed for another place."""
+
+    code = "secret-unreadable"
+
+
 class StoreError(PulletError):
     code = "store-failed"
     retry = Retry.BACKOFF

@@ -63,6 +63,11 @@ class Home:
         return self.root / "secrets"
 
     @property
+    def target_key(self) -> Path:
+        """The age identity that opens sealed secrets, mode 0600. Whoever has it reads them all."""
+        return self.root / "target.key"
+
+    @property
     def services(self) -> Path:
         """Data of backing services: `postgresql/` for the server of the target, `<app>/<environment>/<name>/` for what
         belongs to one environment."""

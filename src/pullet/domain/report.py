@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pullet.domain.conditions import Condition
 from pullet.domain.release import Deployment
@@ -65,6 +66,26 @@ class TargetStatus:
     fleet_commit: str
     fleet_error: str
     environments: tuple[EnvironmentStatus, ...]
+
+
+class SecretState(StrEnum):
+    SEALED = "sealed"  # in the fleet, and this target opens it
+    UNREADABLE = "unreadable"  # in the fleet, and this target cannot open it
+    VARIABLE = "variable"  # given as a plain variable instead
+    GENERATED = "generated"  # made by Pullet, kept on the box
+    MISSING = "missing"  # asked for, and nothing sets it
+
+
+@dataclass(frozen=True)
+class SecretStatus:
+    """One secret of an environment. There is no place for a value here."""
+
+    name: str
+    state: SecretState
+    trouble: str
+    """Why it is unreadable."""
+    asked_for: str
+    """The file and line that ask for it; empty where nothing does."""
 
 
 @dataclass(frozen=True)

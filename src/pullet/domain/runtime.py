@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pullet.domain.app import Process
@@ -63,9 +63,9 @@ class Workplace:
     python: str
     """Absolute path of the interpreter; its `bin` folder comes first on PATH."""
     python_path: tuple[str, ...] = ()
-    variables: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Everything the process finds in its environment, beyond PATH, HOME, PORT and the like that the runtime sets."""
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values that never appear in a log."""
     environment_digest: str = ""
     """Identity of the Python environment, part of a spare's key."""

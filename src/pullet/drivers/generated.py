@@ -14,6 +14,10 @@ from pullet.domain.identity import EnvironmentKey
 _BYTES = 48  # of entropy; as text 64 characters that no quoting rule minds
 
 
+def new_value() -> str:
+    return secrets.token_urlsafe(_BYTES)
+
+
 class GeneratedSecrets:
     """One file an environment, readable by Pullet alone. They never enter git, a log or an answer of the API."""
 
@@ -29,7 +33,7 @@ class GeneratedSecrets:
             kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
             missing = [name for name in names if name not in kept]
             if missing:
-                kept |= {name: secrets.token_urlsafe(_BYTES) for name in missing}
+                kept |= {name: new_value() for name in missing}
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 temporary = path.with_suffix(".new")
                 with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123

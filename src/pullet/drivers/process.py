@@ -14,11 +14,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from pullet.domain.command import Command, Completed
 from pullet.domain.errors import CommandFailed, DiskFull, RuntimeFailed
+from pullet.drivers.runtime.output import Lines
 
 _TERM_GRACE = 2.0  # seconds between SIGTERM and SIGKILL for a command that is cancelled or late
 _CHUNK = 1 << 16
@@ -31,38 +31,32 @@ def redact(text: str, secrets: tuple[str, ...]) -> str:
     return text
 
 
-@dataclass
 class _Capture:
     """Collects a stream up to a limit; hands whole lines to a sink as they come."""
 
-    limit: int
-    sink: Callable[[str], None] | None
-    secrets: tuple[str, ...]
-    kept: bytearray = field(default_factory=bytearray)
-    dropped: int = 0
-    _partial: bytes = b""
+    def __init__(self, limit: int, sink: Callable[[str], None] | None, secrets: tuple[str, ...]) -> None:
+        self.kept = bytearray()
+        self.dropped = 0
+        self._limit = limit
+        self._sink = sink
+        self._secrets = secrets
+        self._lines = Lines(_CHUNK, [secret.encode() for secret in sorted(secrets, key=len, reverse=True) if secret])
 
     def feed(self, chunk: bytes) -> None:
-        room = max(0, self.limit - len(self.kept))
+        room = max(0, self._limit - len(self.kept))
         self.kept += chunk[:room]
         self.dropped += max(0, len(chunk) - room)
-        if self.sink is None:
-            return
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
-        if len(self._partial) > _CHUNK:  # a line without end must not grow without end
-            lines.append(self._partial)
-            self._partial = b""
-        for line in lines:
-            self._emit(line)
+        if self._sink is not None:
+            self._emit(self._lines.feed(chunk))
 
     def close(self) -> None:
-        if self.sink is not None and self._partial:
-            self._emit(self._partial)
-            self._partial = b""
+        if self._sink is not None:
+            self._emit(self._lines.end())
 
-    def _emit(self, line: bytes) -> None:
-        assert self.sink is not None
-        self.sink(redact(line.decode("utf-8", "replace").rstrip("\r"), self.secrets))
+    def _emit(self, lines: list[bytes]) -> None:
+        assert self._sink is not None
+        for line in lines:
+            self._sink(redact(line.decode("utf-8", "replace").rstrip("\r"), self._secrets))
 
 
 class ProcessRunner:

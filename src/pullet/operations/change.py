@@ -70,8 +70,12 @@ async def set_suspended(
     control: Control, app: str, environment: str, suspended: bool, author: str
 ) -> AsyncIterator[Progress]:
     key = control.loop(app, environment).key
-    text = fleet_edit.set_suspended(app, await control.file_of(app), environment, suspended)
-    await control.commit(app, text, author=author, reason=f"{'suspend' if suspended else 'resume'} {key}")
+    await control.edit(
+        app,
+        lambda text: fleet_edit.set_suspended(app, text, environment, suspended),
+        author=author,
+        reason=f"{'suspend' if suspended else 'resume'} {key}",
+    )
     async for progress in follow(control, key):
         yield progress
 
@@ -93,9 +97,12 @@ async def rollback(
         release=goal.id.number,
         configuration=configuration_digest(loop.assignment.spec),
     )
-    text = fleet_edit.set_rollback(app, await control.file_of(app), environment, hold)
-    reason = f"rollback {loop.key} to release {goal.id.number} ({goal.candidate.revision.short})"
-    await control.commit(app, text, author=author, reason=reason)
+    await control.edit(
+        app,
+        lambda text: fleet_edit.set_rollback(app, text, environment, hold),
+        author=author,
+        reason=f"rollback {loop.key} to release {goal.id.number} ({goal.candidate.revision.short})",
+    )
     async for progress in follow(control, loop.key):
         yield progress
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pullet.domain.app import AppSpec, Schedule
 from pullet.domain.errors import ConfigError, GateFailed, PulletError
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
+from pullet.domain.identity import PRODUCTION
 from pullet.domain.services import ServiceSpec
 
 
@@ -50,15 +51,17 @@ def _names(declared: tuple[ServiceSpec, ...] | tuple[Schedule, ...]) -> str:
 
 
 def _missing_secrets(spec: AppSpec, environment: EnvironmentSpec) -> Iterator[PulletError]:
-    if environment.secrets:
-        yield ConfigError(
-            f"{environment.key} has sealed secrets, and this Pullet cannot open them yet",
-            hint="Set them as variables meanwhile, in a fleet repository that only you can read.",
-        )
-    given = {name for name, _ in (*spec.variables, *environment.variables)}
-    missing = [name for name in spec.secrets_required if name not in given]
+    missing = missing_secrets(spec)
     if missing:
+        app, name = environment.key.app, environment.key.name
+        option = "" if name == PRODUCTION else f" -e {name}"
         yield ConfigError(
             f"{environment.key} needs {', '.join(missing)}, and nothing sets it",
-            hint=f"Set it in the fleet file under [environments.{environment.key.name}] variables.",
+            hint=f"Set it with `pullet secrets set {app} {missing[0]}{option}`.",
         )
+
+
+def missing_secrets(spec: AppSpec) -> tuple[str, ...]:
+    """Those that the app requires and that nothing gives: no seal, no generator, no variable."""
+    given = {name for name, _ in (*spec.variables, *spec.secrets_sealed)} | set(spec.secrets_generated)
+    return tuple(name for name in spec.secrets_required if name not in given)

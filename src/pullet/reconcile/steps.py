@@ -10,10 +10,11 @@ from pullet.domain.app import AppSpec
 from pullet.domain.codec import dumps
 from pullet.domain.errors import GateFailed, ReleaseCommandFailed
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
-from pullet.domain.identity import InstanceId, ReleaseId
+from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
 from pullet.domain.plan import Build, Check, Discard, Prepare, Resolve, Start, Switch, Unroute
 from pullet.domain.release import Release, Stage
 from pullet.domain.runtime import Instance, RunRequest, StartRequest, Workplace
+from pullet.domain.secrets import shown_forms
 from pullet.planner.admission import refusal
 from pullet.ports import LogSink, Page, RouteTarget
 from pullet.reconcile.neighbours import Neighbours
@@ -68,9 +69,11 @@ class Steps:
         writing = self._world.source.check_out(self._source, sha, self._world.home.tree(release.id))
         spec, _ = await both(understand_app(tree, app), writing, name=f"resolve:{self._environment.key}")
         spec = apply_overrides(spec, self._environment)
+        self._advance(release.id, Stage.OPENED, spec=spec)  # what it asks for is known even where it is refused
         runnable = frozenset(gate.name for gate in self._world.gates)
         if refused := refusal(spec, self._environment, self._source, runnable):
             raise refused
+        self._world.secrets.open(release.id.environment, spec.secrets_sealed)  # refused now rather than after a build
         for decision in spec.decisions:
             log(f"{decision.subject} = {decision.value}  ({', '.join(str(e.place) for e in decision.evidence)})")
         self._advance(release.id, Stage.RESOLVED, spec=spec)
@@ -197,9 +200,7 @@ class Steps:
         assert release.spec is not None
         assert release.artifact is not None
         root = self._world.home.tree(release.id) / release.spec.root
-        variables = dict(release.spec.variables)
-        wanted = [name for name in release.spec.secrets_generated if name not in variables]
-        made = self._world.secrets.values(release.id.environment, wanted)
+        variables, secrets = dict(release.spec.variables), self._secrets(release.id.environment, release.spec)
         # Detection speaks of the app's own folders; only here is it known where they are.
         folders = tuple(str(root / folder) for folder in variables.pop("PYTHONPATH", "").split(":") if folder)
         return Workplace(
@@ -207,10 +208,17 @@ class Steps:
             tree=str(root),
             python=release.artifact.python,
             python_path=tuple(dict.fromkeys((*folders, *release.artifact.python_path))),
-            variables=tuple({**variables, **made}.items()),
-            secrets=tuple(made.values()),
+            variables=tuple({**variables, **secrets}.items()),
+            secrets=tuple(form for value in secrets.values() for form in shown_forms(value)),
             environment_digest=release.artifact.environment_digest,
         )
+
+    def _secrets(self, environment: EnvironmentKey, spec: AppSpec) -> dict[str, str]:
+        """What the fleet says, sealed or as a variable, wins over what is generated; a default of the app's loses."""
+        sealed = dict(self._world.secrets.open(environment, spec.secrets_sealed))
+        given = {*sealed, *(name for name, _ in spec.variables)}
+        wanted = [name for name in spec.secrets_generated if name not in given]
+        return {**sealed, **self._world.secrets.values(environment, wanted)}
 
     async def _target(self, release: Release) -> RouteTarget:
         assert release.spec is not None

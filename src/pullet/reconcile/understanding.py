@@ -36,6 +36,7 @@ def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
         spec,
         processes=tuple(_override(process, overrides.get(process.name)) for process in spec.processes),
         variables=tuple({**dict(spec.variables), **dict(environment.variables)}.items()),
+        secrets_sealed=environment.secrets,
     )
 
 

@@ -134,7 +134,8 @@ def build_command(
 
     Secrets are not known while building; each that the app names has a placeholder, as settings often insist on it.
     """
-    named = dict.fromkeys((*spec.secrets_required, *spec.secrets_generated), _PLACEHOLDER)
+    sealed = (name for name, _ in spec.secrets_sealed)
+    named = dict.fromkeys((*spec.secrets_required, *spec.secrets_generated, *sealed), _PLACEHOLDER)
     return Command(
         ("/bin/sh", "-ec", line),
         cwd=tree / spec.root,

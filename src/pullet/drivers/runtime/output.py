@@ -8,6 +8,42 @@ import time
 LINE_LIMIT = 16 << 10  # bytes of a line; the rest goes on the next one
 
 
+class Lines:
+    """Cuts a stream into lines as it comes. One that is too long goes on in the next, but never is a secret cut in two:
+    nobody would know the halves."""
+
+    def __init__(self, limit: int, secrets: list[bytes]) -> None:
+        """`limit` in bytes; of `secrets` the longest come first."""
+        self.limit, self.secrets = limit, secrets
+        self.longest = max((len(secret) for secret in secrets), default=0)
+        self.partial = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        *whole, rest = (self.partial + chunk).split(b"\n")
+        lines = [piece for line in whole for piece in self.pieces(line, self.limit)]
+        *more, self.partial = self.pieces(rest, self.limit + self.longest)  # a secret may still be on its way
+        return lines + more
+
+    def end(self) -> list[bytes]:
+        lines, self.partial = self.pieces(self.partial, self.limit) if self.partial else [], b""
+        return lines
+
+    def pieces(self, line: bytes, longest: int) -> list[bytes]:
+        found = []
+        while len(line) > longest:
+            end = self.cut(line)
+            found.append(line[:end])
+            line = line[end:]
+        return [*found, line]
+
+    def cut(self, line: bytes) -> int:
+        for secret in self.secrets:
+            reach = len(secret) - 1
+            if (at := line.find(secret, max(0, self.limit - reach), self.limit + reach)) >= 0:
+                return at + len(secret)
+        return self.limit
+
+
 class Log:
     """One file, one older one; a time before each line (UTC, RFC 3339). A full disk costs lines, which are counted."""
 
@@ -16,20 +52,13 @@ class Log:
         self.secrets = [secret.encode() for secret in sorted(secrets, key=len, reverse=True) if secret]
         self.file = -1
         self.size = self.lost = 0
-        self.partial = b""
+        self.lines = Lines(LINE_LIMIT, self.secrets)
 
     def feed(self, chunk: bytes) -> None:
-        *lines, rest = (self.partial + chunk).split(b"\n")
-        while len(rest) > LINE_LIMIT:
-            lines.append(rest[:LINE_LIMIT])
-            rest = rest[LINE_LIMIT:]
-        self.partial = rest
-        self.write(lines)
+        self.write(self.lines.feed(chunk))
 
     def flush(self) -> None:
-        if self.partial:
-            lines, self.partial = [self.partial], b""
-            self.write(lines)
+        self.write(self.lines.end())
 
     def say(self, text: str) -> None:
         self.flush()
@@ -54,7 +83,7 @@ class Log:
         line = line.rstrip(b"\r")
         for secret in self.secrets:
             line = line.replace(secret, b"***")
-        return line if len(line) <= LINE_LIMIT else line[:LINE_LIMIT] + " […]".encode()
+        return line
 
     def append(self, data: bytes) -> None:
         if self.file >= 0 and self.size + len(data) > self.limit:

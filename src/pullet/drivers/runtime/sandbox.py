@@ -19,19 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pullet.domain.command import Command
-from pullet.domain.errors import PulletError, RuntimeFailed
+from pullet.domain.errors import ConfigError, PulletError, RuntimeFailed
 from pullet.domain.home import Home
 from pullet.domain.runtime import Capability
+from pullet.domain.secrets import obeyed_by_libc
 from pullet.drivers.confinement import Confinement
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime.users import give_tree, user_of
 
 OPEN_FILES = 65536
-# sysdeps/generic/unsecvars.h of glibc
-_OBEYED_BY_LIBC = frozenset(
-    {"GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "HOSTALIASES", "LOCALDOMAIN", "LOCPATH"}
-) | {*("NIS_PATH", "NLSPATH", "RESOLV_HOST_CONF", "RES_OPTIONS", "TMPDIR", "TZDIR")}
-_OBEYED_PREFIXES = ("LD_", "MALLOC_")
 _SYSTEM = ("/usr", "/etc", "/opt")
 _SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _NO_PRIVILEGE = ("--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all")
@@ -57,6 +53,7 @@ class BubblewrapSandbox:
 
     def confine(self, command: Command, confinement: Confinement) -> Command:
         plain, obeyed = _split(command.environment)
+        _refuse_to_show(command.secrets, obeyed)
         argv = (
             *self._limits(confinement),
             *self._world(command, confinement),
@@ -174,8 +171,18 @@ def system_binds() -> tuple[str, ...]:
     return tuple(options)
 
 
+def _refuse_to_show(secrets: Collection[str], obeyed: Mapping[str, str]) -> None:
+    """The last line of defence: configuration refuses such names where it is read."""
+    for name, value in obeyed.items():
+        if value and value in secrets:
+            raise ConfigError(
+                f"The variable {name} holds a secret, and would show it to every process of the box",
+                hint="The C library obeys variables of that name: give the app the secret under another one.",
+            )
+
+
 def _split(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    obeyed = {k: v for k, v in environment.items() if k in _OBEYED_BY_LIBC or k.startswith(_OBEYED_PREFIXES)}
+    obeyed = {name: value for name, value in environment.items() if obeyed_by_libc(name)}
     return {k: v for k, v in environment.items() if k not in obeyed}, obeyed
 
 

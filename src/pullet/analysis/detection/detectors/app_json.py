@@ -9,6 +9,7 @@ from typing import Any
 
 from pullet.analysis.detection.repository import Repository
 from pullet.domain.app import Confidence, Evidence
+from pullet.domain.secrets import name_trouble
 
 _FILE = "app.json"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
@@ -41,7 +42,7 @@ def _variables(repository: Repository, env: Mapping[str, Any]) -> Iterable[Evide
             continue
         value = entry.get("value") if isinstance(entry, dict) else entry
         if isinstance(entry, dict) and entry.get("generator") == "secret":
-            generated.append(name)
+            generated += [] if name_trouble(name) else [name]
         elif isinstance(value, str) and value and "\x00" not in value:
             yield _hint(repository, f"variables.{name}", value, name, "gives a default")
     if generated:
