@@ -258,6 +258,10 @@ class ServiceProvider(Protocol):
         Also what is asked for later (extensions, another memory limit) is applied. Fast when nothing is to be done.
         """
 
+    async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
+        """Of files and folders: take what the repository brought at `source` as their beginning, once, while they are
+        new. Nothing where `source` is a link or not there; servers never do anything."""
+
     async def ensure(self) -> None:
         """Have everything that was provided running again: after a crash, a kill or a restart of the box. Cheap: called
         every few seconds."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.pullet import _COMMAND, Pullet, Result, until
+from tests.e2e.pullet import Pullet, Result, command_line, until
 from tests.e2e.repositories import Repository
 
 pytestmark = pytest.mark.e2e
@@ -48,7 +48,7 @@ migrate(os.environ["STRIPE_KEY"])
 def give(pullet: Pullet, value: str, *arguments: str) -> Result:
     """A command with the value on its standard input."""
     done = subprocess.run(
-        (*_COMMAND, *arguments),
+        command_line(*arguments),
         env=pullet.environment(),
         input=value,
         capture_output=True,

@@ -167,6 +167,13 @@ class ReleaseSection(Section):
         "`[]` runs none, also where one would be detected.",
         examples=[["python manage.py migrate --noinput"]],
     )
+    sanitize: list[CommandLine] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Commands that run once after those above where an environment began with a copy of another one's "
+        "data, before anything serves: to take out what only the original may hold.",
+        examples=[["python manage.py anonymise"]],
+    )
 
 
 class Service(Section):

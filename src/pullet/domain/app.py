@@ -144,6 +144,8 @@ class AppSpec:
     processes: tuple[Process, ...]
     build_commands: tuple[str, ...] = ()
     release_commands: tuple[str, ...] = ()
+    sanitize_commands: tuple[str, ...] = ()
+    """Run after the release commands in an environment whose data were copied from another one's."""
     static: tuple[StaticMount, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
     secrets_required: tuple[str, ...] = ()

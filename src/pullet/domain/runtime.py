@@ -67,6 +67,8 @@ class Workplace:
     """Everything the process finds in its environment, beyond PATH, HOME, PORT and the like that the runtime sets."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values that never appear in a log."""
+    folders: tuple[str, ...] = ()
+    """Absolute folders outside the tree that it may write: files and folders that outlive releases."""
     environment_digest: str = ""
     """Identity of the Python environment, part of a spare's key."""
 

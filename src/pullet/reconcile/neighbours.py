@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pullet.domain.home import Home
 from pullet.ports import Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Secrets, Source, Store
+from pullet.reconcile.services import Services
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Neighbours:
     router: Router
     prober: Prober
     secrets: Secrets
+    services: Services = field(default_factory=Services)
     gates: tuple[Gate, ...] = ()
     release_command_limit: float = 600.0
     """Seconds for one release command, such as a migration."""

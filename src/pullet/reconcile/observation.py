@@ -10,6 +10,7 @@ from pullet.domain.plan import Observed, ObservedRelease
 from pullet.domain.release import Release, Stage
 from pullet.domain.runtime import Instance, Phase
 from pullet.ports import RouteTarget
+from pullet.reconcile.drift import changed_files
 from pullet.reconcile.neighbours import Neighbours
 
 _ALIVE = frozenset({Phase.STARTING, Phase.UP, Phase.BACKING_OFF})
@@ -80,8 +81,7 @@ class Observer:
     async def _is_intact(self, release: Release) -> bool:
         if release.stage.rank < Stage.PREPARED.rank:
             return True
-        tree = self._neighbours.home.tree(release.id)
-        return not await self._neighbours.source.changed_files(tree)
+        return not await changed_files(self._neighbours, release)
 
     def _is_healthy(self, number: int, instances: Sequence[Instance]) -> bool:
         up = bool(instances) and all(instance.phase is Phase.UP for instance in instances)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from pullet.domain.app import AppSpec
 from pullet.domain.codec import dumps
-from pullet.domain.errors import GateFailed, ReleaseCommandFailed
+from pullet.domain.errors import GateFailed
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
-from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
+from pullet.domain.identity import ReleaseId
 from pullet.domain.plan import Build, Check, Discard, Prepare, Resolve, Start, Switch, Unroute
 from pullet.domain.release import Release, Stage
-from pullet.domain.runtime import Instance, RunRequest, StartRequest, Workplace
-from pullet.domain.secrets import shown_forms
+from pullet.domain.runtime import Instance, StartRequest
+from pullet.domain.services import Grant
 from pullet.planner.admission import refusal
 from pullet.ports import LogSink, Page, RouteTarget
+from pullet.reconcile.drift import changed_files
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.preparing import Preparation
 from pullet.reconcile.probing import Probe
 from pullet.reconcile.tasks import both, together
 from pullet.reconcile.understanding import apply_overrides, understand_app
+from pullet.reconcile.workplaces import Workplaces
 
 _HUNG_DRAIN = 2.0  # seconds for a process that answers nothing any more
 
@@ -32,6 +36,7 @@ class Steps:
         self._world = neighbours
         self._environment = environment
         self._source = source
+        self._workplaces = Workplaces(neighbours)
 
     def release(self, number: int) -> Release:
         return self._world.store.releases.get(ReleaseId(self._environment.key, number))
@@ -102,35 +107,22 @@ class Steps:
         self._advance(release.id, Stage.CHECKED)
 
     async def prepare(self, number: int, log: LogSink) -> None:
-        """Release commands, in order. The environment's steps are serial, which is the lock they run under."""
         release = self.release(number)
-        assert release.spec is not None
-        for command in release.spec.release_commands:
-            log(f"$ {command}")
-            result = await self._world.runtime.run(
-                RunRequest(self._workplace(release), command, self._world.release_command_limit), log
-            )
-            if result.exit_code != 0:
-                raise ReleaseCommandFailed(
-                    f"The release command `{command}` of {release.id.environment}"
-                    f" at {release.candidate.revision.short} exited with {result.exit_code}",
-                    context=result.output,
-                    hint="The release that was live still is. Fix the command and push.",
-                )
+        await Preparation(self._world, self._environment).prepare(release, log)
         self._advance(release.id, Stage.PREPARED)
 
     async def repair(self, number: int, log: LogSink) -> Sequence[str]:
         """Put changed files back; returns their names."""
         release = self.release(number)
         tree = self._world.home.tree(release.id)
-        changed = await self._world.source.changed_files(tree)
+        changed = await changed_files(self._world, release)
         for path in changed:
             log(f"{path!r} differs from {release.candidate.revision.short}: put back")
         await self._world.source.restore_files(self._source, release.candidate.revision.sha, tree, changed)
         return changed
 
     async def start(self, number: int, log: LogSink) -> None:
-        requests = self.start_requests(self.release(number))
+        requests = await self._workplaces.start_requests(self.release(number))
         await together(*(self._start(request, log) for request in requests), name=f"start:{self._environment.key}")
         # The start handed the files to the app's user, which a stat shows: from here on a difference is drift.
         await self._world.source.record(self._world.home.tree(ReleaseId(self._environment.key, number)))
@@ -183,49 +175,17 @@ class Steps:
 
     async def prepare_spares(self, number: int) -> None:
         """One warm interpreter a process type, as far as memory and the server allow it."""
-        for request in self.start_requests(self.release(number)):
+        for request in await self._workplaces.start_requests(self.release(number)):
             if request.id.index == 0 and request.process.spares > 0:
                 await self._world.runtime.prepare_spare(request)
 
-    def start_requests(self, release: Release) -> tuple[StartRequest, ...]:
-        assert release.spec is not None
-        workplace = self._workplace(release)
-        return tuple(
-            StartRequest(InstanceId(release.id, process.name, index), workplace, process)
-            for process in release.spec.processes
-            for index in range(process.instances)
-        )
-
-    def _workplace(self, release: Release) -> Workplace:
-        assert release.spec is not None
-        assert release.artifact is not None
-        root = self._world.home.tree(release.id) / release.spec.root
-        variables, secrets = dict(release.spec.variables), self._secrets(release.id.environment, release.spec)
-        # Detection speaks of the app's own folders; only here is it known where they are.
-        folders = tuple(str(root / folder) for folder in variables.pop("PYTHONPATH", "").split(":") if folder)
-        return Workplace(
-            release=release.id,
-            tree=str(root),
-            python=release.artifact.python,
-            python_path=tuple(dict.fromkeys((*folders, *release.artifact.python_path))),
-            variables=tuple({**variables, **secrets}.items()),
-            secrets=tuple(form for value in secrets.values() for form in shown_forms(value)),
-            environment_digest=release.artifact.environment_digest,
-        )
-
-    def _secrets(self, environment: EnvironmentKey, spec: AppSpec) -> dict[str, str]:
-        """What the fleet says, sealed or as a variable, wins over what is generated; a default of the app's loses."""
-        sealed = dict(self._world.secrets.open(environment, spec.secrets_sealed))
-        given = {*sealed, *(name for name, _ in spec.variables)}
-        wanted = [name for name in spec.secrets_generated if name not in given]
-        return {**sealed, **self._world.secrets.values(environment, wanted)}
-
     async def _target(self, release: Release) -> RouteTarget:
         assert release.spec is not None
-        root = self._world.home.tree(release.id) / release.spec.root
+        root = self._workplaces.root(release)
+        grant = await self._world.services.grant(release.id.environment, release.spec.services)
         instances = await self._world.runtime.observe(release.id.environment)
         sockets = [i.socket for i in instances if i.id.release == release.id and i.socket]
-        static = tuple((mount.url, str(root / mount.path)) for mount in release.spec.static)
+        static = tuple((mount.url, _behind_links(root, mount.path, grant)) for mount in release.spec.static)
         return RouteTarget(release.id, tuple(sorted(sockets)), static)
 
     def _live_release(self) -> Release | None:
@@ -247,3 +207,11 @@ class Steps:
         temporary = path.with_suffix(".new")
         temporary.write_text(dumps(release))
         temporary.replace(path)
+
+
+def _behind_links(root: Path, path: str, grant: Grant) -> str:
+    """The folder that the router serves for `path`: it follows no links, so a volume is named where it is."""
+    for link, target in grant.links:
+        if PurePosixPath(path).is_relative_to(link):
+            return str(Path(target) / PurePosixPath(path).relative_to(link))
+    return str(root / path)

@@ -31,6 +31,7 @@ def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
         processes=processes,
         build_commands=_lines(values, "build.commands"),
         release_commands=_lines(values, "release.commands"),
+        sanitize_commands=_lines(values, "release.sanitize"),
         static=tuple(StaticMount(url.rstrip("/"), folder) for url, folder in _table(values, "static")),
         variables=tuple(_table(values, "variables")),
         secrets_required=_lines(values, "secrets.required"),

@@ -71,7 +71,8 @@ class Launcher:
             ok=frozenset(range(-64, 256)),
         )
         app = workplace.release.environment.app
-        return self._sandbox.confine(made, Confinement(app, (workplace.tree,), self._readable(workplace), network))
+        writable = (workplace.tree, *workplace.folders)
+        return self._sandbox.confine(made, Confinement(app, writable, self._readable(workplace), network))
 
     def orders(self, request: StartRequest, sockets: SocketFolder) -> dict[str, object]:
         """What a spare is told to become this instance."""
@@ -87,7 +88,7 @@ class Launcher:
     ) -> Command:
         place = request.workplace
         command = Command(argv, Path(place.tree), variables(place), secrets=place.secrets)
-        folders = (*(writable or (place.tree,)), *((str(sockets.path),) if sockets else ()))
+        folders = (*(writable or (place.tree,)), *place.folders, *((str(sockets.path),) if sockets else ()))
         memory = request.process.memory if self._memory_by_process else None
         app = request.id.release.environment.app
         return self._sandbox.confine(command, Confinement(app, folders, self._readable(place), memory=memory))

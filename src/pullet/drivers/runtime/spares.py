@@ -129,7 +129,8 @@ def key(request: StartRequest) -> str:
     """Digest of all that a spare cannot change once it runs."""
     place = request.workplace
     server = serve(request.process.command, "/").server
-    parts = (place.environment_digest, place.python, sorted(place.variables), server, request.process.memory)
+    seen = (sorted(place.variables), sorted(place.folders))
+    parts = (place.environment_digest, place.python, seen, server, request.process.memory)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -1,0 +1,59 @@
+"""Where a release's processes run and what they are given: its tree, interpreter, variables, secrets and services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pullet.domain.app import AppSpec
+from pullet.domain.identity import EnvironmentKey, InstanceId
+from pullet.domain.release import Release
+from pullet.domain.runtime import StartRequest, Workplace
+from pullet.domain.secrets import shown_forms
+from pullet.reconcile.neighbours import Neighbours
+
+
+class Workplaces:
+    def __init__(self, neighbours: Neighbours) -> None:
+        self._world = neighbours
+
+    def root(self, release: Release) -> Path:
+        """The app's own folder in the check-out."""
+        assert release.spec is not None
+        return self._world.home.tree(release.id) / release.spec.root
+
+    async def of(self, release: Release) -> Workplace:
+        """Of services what they gave; of variables the owner's word wins over what a service is called by."""
+        assert release.spec is not None
+        assert release.artifact is not None
+        root = self.root(release)
+        environment = release.id.environment
+        grant = await self._world.services.grant(environment, release.spec.services)
+        variables, secrets = dict(release.spec.variables), self._secrets(environment, release.spec)
+        # Detection speaks of the app's own folders; only here is it known where they are.
+        folders = tuple(str(root / folder) for folder in variables.pop("PYTHONPATH", "").split(":") if folder)
+        return Workplace(
+            release=release.id,
+            tree=str(root),
+            python=release.artifact.python,
+            python_path=tuple(dict.fromkeys((*folders, *release.artifact.python_path))),
+            variables=tuple({**dict(grant.variables), **variables, **secrets}.items()),
+            secrets=tuple(form for value in (*secrets.values(), *grant.secrets) for form in shown_forms(value)),
+            folders=grant.folders,
+            environment_digest=release.artifact.environment_digest,
+        )
+
+    async def start_requests(self, release: Release) -> tuple[StartRequest, ...]:
+        assert release.spec is not None
+        workplace = await self.of(release)
+        return tuple(
+            StartRequest(InstanceId(release.id, process.name, index), workplace, process)
+            for process in release.spec.processes
+            for index in range(process.instances)
+        )
+
+    def _secrets(self, environment: EnvironmentKey, spec: AppSpec) -> dict[str, str]:
+        """What the fleet says, sealed or as a variable, wins over what is generated; a default of the app's loses."""
+        sealed = dict(self._world.secrets.open(environment, spec.secrets_sealed))
+        given = {*sealed, *(name for name, _ in spec.variables)}
+        wanted = [name for name in spec.secrets_generated if name not in given]
+        return {**sealed, **self._world.secrets.values(environment, wanted)}
