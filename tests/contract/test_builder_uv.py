@@ -129,12 +129,15 @@ async def test_a_build_that_never_ends_is_ended(real: Bench) -> None:
 async def test_build_commands_see_the_environment_the_tree_and_placeholders(real: Bench) -> None:
     real.write("src/inner.py", "HERE = True\n")
     spec = requirements("alpha\n", real, "alpha > out.txt", "python -c 'import inner, alpha, os; os.environ[\"KEY\"]'")
-    await real.build(replace(spec, secrets_required=("KEY",), variables=(("MODE", "x"),)))
+    await real.build(
+        replace(spec, secrets_required=("KEY",), secrets_sealed=(("PIN", "age:x"),), variables=(("MODE", "x"),))
+    )
     assert (real.tree / "out.txt").read_text() == "alpha 1.0\n"
     command, confinement = real.sandbox.confined[0]
     assert str(real.tree) in confinement.writable
     assert str(real.home.pythons) in confinement.readable
     assert command.environment["MODE"] == "x"
+    assert command.environment["PIN"] == command.environment["KEY"] != "age:x"
     assert not [name for name in command.environment if name.startswith("UV_")]
 
 

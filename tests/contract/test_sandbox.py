@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pullet.domain.command import Command
-from pullet.domain.errors import CommandFailed, RuntimeFailed
+from pullet.domain.errors import CommandFailed, ConfigError, RuntimeFailed
 from pullet.domain.home import Home
 from pullet.drivers.confinement import Confinement, Sandbox
 from pullet.drivers.process import ProcessRunner
@@ -130,3 +131,14 @@ async def test_every_app_has_a_user_of_its_own_for_good(home: Home) -> None:
         sandbox, home, "print(*[l.split()[1] for l in open('/proc/self/status') if 'Cap' in l or 'Uid' in l])"
     )
     assert set(shown.split()) == {str(sandbox.user("shop")), "0" * 16}
+
+
+def test_a_secret_is_never_put_where_everybody_reads_it(bubblewrap: BubblewrapSandbox, home: Home) -> None:
+    """Variables that the C library obeys are set on the command line, after the drop."""
+    confinement = Confinement("shop", (str(home.root / "tree"),))
+    command = Command((str(PYTHON),), environment={"KEY": "cherry", "LD_KEY": "cherry"}, secrets=("cherry",))
+    with pytest.raises(ConfigError, match="LD_KEY holds a secret") as caught:
+        bubblewrap.confine(command, confinement)
+    assert "cherry" not in str(caught.value)
+    confined = bubblewrap.confine(dataclasses.replace(command, environment={"KEY": "cherry"}), confinement)
+    assert "cherry" not in " ".join(confined.argv)
