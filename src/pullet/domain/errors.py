@@ -127,6 +127,13 @@ class ServiceFailed(PulletError):
     retry = Retry.BACKOFF
 
 
+class BackupFailed(PulletError):
+    """A backup cannot be made, found or read: no destination, another key, damage, a lock of somebody else."""
+
+    code = "backup-failed"
+    retry = Retry.BACKOFF
+
+
 class StoreError(PulletError):
     code = "store-failed"
     retry = Retry.BACKOFF
