@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pullet.domain.app import AppSpec
+from pullet.domain.backup import Backup, BackupManifest, Retention
 from pullet.domain.conditions import Condition
 from pullet.domain.errors import PulletError
 from pullet.domain.fleet import FleetState, SourceSpec
@@ -287,6 +288,36 @@ class ServiceProvider(Protocol):
 
     async def stop(self, environment: EnvironmentKey | None = None) -> None:
         """End its processes (of one environment where servers are not shared); the data stays."""
+
+    async def capabilities(self) -> Sequence[Capability]: ...
+
+
+class Backups(Protocol):
+    """Encrypted copies of the services' data at a destination outside the home.
+
+    Everything may raise BackupFailed (destination missing or out of reach, another key, damage) or DiskFull. What was
+    saved is never changed; only `prune` takes any away. Calls of one object queue up, they never overlap.
+    """
+
+    async def save(self, folder: Path, manifest: BackupManifest) -> Backup:
+        """Keep every file of `folder` as one backup: whole, or not listed. Makes the repository at the destination
+        where there is none yet. Nothing else may write to the folder meanwhile."""
+
+    async def list(self) -> Sequence[Backup]:
+        """Every whole backup, the oldest first; none where nothing was saved yet."""
+
+    async def manifest(self, backup: str) -> BackupManifest:
+        """Raises NotFound."""
+
+    async def restore(self, backup: str, destination: Path) -> BackupManifest:
+        """Write the files to `destination`, which must not exist: verified, and all of them, or it does not come to
+        exist. Raises NotFound, UsageError."""
+
+    async def check(self) -> None:
+        """Read all that is at the destination and verify it; may take as long as it is big."""
+
+    async def prune(self, target: str, retention: Retention) -> int:
+        """Remove the target's backups that the retention does not keep; return how many those were."""
 
     async def capabilities(self) -> Sequence[Capability]: ...
 

@@ -133,6 +133,13 @@ class SecretUnreadable(PulletError):
     code = "secret-unreadable"
 
 
+class BackupFailed(PulletError):
+    """A backup cannot be made, found or read: no destination, another key, damage, a lock of somebody else."""
+
+    code = "backup-failed"
+    retry = Retry.BACKOFF
+
+
 class StoreError(PulletError):
     code = "store-failed"
     retry = Retry.BACKOFF

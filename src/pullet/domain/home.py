@@ -54,6 +54,11 @@ class Home:
         return self.root / "cache"
 
     @property
+    def tools(self) -> Path:
+        """Programs that Pullet fetched for itself, one folder each. Never written by anything an app runs."""
+        return self.root / "tools"
+
+    @property
     def releases(self) -> Path:
         return self.root / "releases"
 
