@@ -75,6 +75,39 @@ def test_an_empty_list_of_commands_is_a_decision_too() -> None:
         ),
         ("[processes.web.health]\npath = 'healthz'", "pullet.toml:2: processes.web.health.path: expected a path"),
         ("[schedule.a]\ncron = '* *'\ncommand='x'", "pullet.toml:2: schedule.a.cron: expected five cron fields"),
+        (
+            "[schedule.a]\ncommand='x'\ncron = '0 25 * * *'",
+            'pullet.toml:3: schedule.a.cron: expected five cron fields with hours from 0 to 23, not "0 25 * * *"',
+        ),
+        (
+            "[schedule.a]\ncommand='x'\ncron = '0 0 30 2 *'",
+            "pullet.toml:3: schedule.a.cron: expected five cron fields with days of the month from 1 to 31, of a month",
+        ),
+        (
+            "[schedule.a]\ncommand='x'\ncron = '@reboot'",
+            "pullet.toml:3: schedule.a.cron: expected five cron fields such as",
+        ),
+        (
+            "[schedule.a]\ncommand='x'\ncron = '@daily'\ntime_zone = 'Europe/Viena'",
+            'pullet.toml:4: schedule.a.time_zone: expected the IANA name of a time zone, perhaps "Europe/Vienna", '
+            'not "Europe/Viena"',
+        ),
+        (
+            "[schedule.a]\ncommand='x'\ncron = '@daily'\ntime_zone = 'europe/london'",
+            'pullet.toml:4: schedule.a.time_zone: expected the IANA name of a time zone, perhaps "Europe/London"',
+        ),
+        (
+            "[schedule.a]\ncommand='x'\ncron = '@daily'\ntime_zone = 'tokyo'",
+            'pullet.toml:4: schedule.a.time_zone: expected the IANA name of a time zone, perhaps "Asia/Tokyo"',
+        ),
+        (
+            "[schedule.a]\ncommand='x'\ncron = '@daily'\ntime_zone = '../etc/passwd'",
+            "pullet.toml:4: schedule.a.time_zone: expected the IANA name of a time zone such as",
+        ),
+        (
+            "[schedule.a]\ncommand='x'\ncron = '@daily'\ntime_zone = 'Europe'",
+            "pullet.toml:4: schedule.a.time_zone: expected the IANA name of a time zone",
+        ),
         ("[schedule.a]\ncron = '@daily'", "pullet.toml:1: schedule.a.command: missing"),
         ("[services.db]\ntype = 'mysql'", "pullet.toml:2: services.db.type: expected 'postgresql', 'valkey', 'redis'"),
         (

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from pullet.config.lines import KeyPath, key_lines
 from pullet.config.reading import Section, dotted, line_of, parse_toml, read_toml_model
+from pullet.config.times import Cron, TimeZone
 from pullet.config.values import Duration, Folder, PositiveDuration, Size
 from pullet.domain.app import Confidence, Evidence, Place
 from pullet.domain.app import Schedule as ScheduleSpec
@@ -71,19 +72,6 @@ VariableValue = Annotated[str, _matching(r"[^\x00]*", "a text without NUL")]
 UrlPath = Annotated[str, _matching(r"/[!-~]*", 'a path of printable characters such as "/healthz"')]
 UrlPrefix = Annotated[
     str, _matching(r"/(?!.*\.\.)[A-Za-z0-9._~/-]{1,200}", 'a URL prefix such as "/static", without ".." and wildcards')
-]
-Cron = Annotated[
-    str,
-    _matching(
-        r"([0-9A-Za-z*/,-]+ +){4}[0-9A-Za-z*/,-]+|@(hourly|daily|weekly|monthly|yearly)",
-        'five cron fields such as "0 3 * * *", or @hourly, @daily, @weekly, @monthly, @yearly',
-    ),
-]
-TimeZone = Annotated[
-    str,
-    _matching(
-        r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}", 'the IANA name of a time zone such as "Europe/Vienna"'
-    ),
 ]
 RequestLine = Annotated[
     str, _matching(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /[!-~]*", 'a method and a path such as "GET /"')

@@ -118,6 +118,15 @@ class StaticMount:
     """Folder relative to the app's root."""
 
 
+CRON_SHORTHANDS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+}
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A command that runs at set times."""
@@ -130,6 +139,10 @@ class Schedule:
     """A name of the IANA database: `Europe/Vienna`."""
     limit: float = 3600.0
     """Seconds until a run that does not end is ended."""
+
+    @property
+    def cron_fields(self) -> str:
+        return CRON_SHORTHANDS.get(self.cron, self.cron)
 
 
 @dataclass(frozen=True)
