@@ -30,6 +30,7 @@ from pullet.domain.release import (
     Trigger,
     Verdict,
 )
+from pullet.domain.run import Run
 from pullet.domain.runtime import Capability, Instance, RunRequest, Spare, StartRequest
 from pullet.domain.secrets import SecretPlace
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
@@ -451,6 +452,21 @@ class EventStore(Protocol):
         """The newest event's cursor, 0 where there is none: `after` this, only what is yet to come."""
 
 
+class RunStore(Protocol):
+    """What ran at set times."""
+
+    def begin(self, subject: str, name: str, due: float, log: str = "") -> Run:
+        """Note the intent. `subject`: an environment, or empty for the target itself."""
+
+    def finish(self, run: Run, exit_code: int | None, message: str = "") -> None: ...
+
+    def interrupt_running(self) -> None:
+        """At the daemon's start: what was running then was interrupted."""
+
+    def of(self, subject: str, name: str | None = None, limit: int = 20) -> Sequence[Run]:
+        """The newest first."""
+
+
 class Store(Protocol):
     """What was observed, and history. Never desired state: losing it costs history only.
 
@@ -469,5 +485,8 @@ class Store(Protocol):
 
     @property
     def events(self) -> EventStore: ...
+
+    @property
+    def runs(self) -> RunStore: ...
 
     def close(self) -> None: ...

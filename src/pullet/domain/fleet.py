@@ -65,6 +65,8 @@ class EnvironmentSpec:
     suspended: bool = False
     hold: Hold | None = None
     clone_data_from: str | None = None
+    preview: bool = False
+    """Made for a branch by `[previews]`: it goes with the branch, and its data with it."""
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -80,6 +80,11 @@ class InstanceId:
         return f"{self.release}/{self.process}.{self.index}"
 
 
+def preview_name(app: str, branch: str) -> str:
+    """Name of the environment of a branch: with the app's name it fits into one DNS label, `<name>--<app>`."""
+    return slug(branch, min(40, _LABEL_LIMIT - len("--") - len(app)))
+
+
 def slug(text: str, limit: int = 40) -> str:
     """A DNS-safe label for any text, stable, and distinct for distinct texts that would otherwise collide.
 

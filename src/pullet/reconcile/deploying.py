@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pullet.domain.errors import PulletError, Retry
+from pullet.domain.errors import PulletError, Retry, Superseded
 from pullet.domain.identity import EnvironmentKey, ReleaseId
 from pullet.domain.plan import (
     Build,
     Check,
     Desired,
     Observed,
+    Plan,
     Prepare,
     Probe,
     Repair,
@@ -36,6 +37,30 @@ class DeploymentScribe:
         self._environment = environment
         self._world = neighbours
         self._changed = changed
+
+    def latest(self) -> Deployment | None:
+        return next(iter(self._world.store.deployments.of(self._environment, limit=1)), None)
+
+    def of_plan(self, plan: Plan, desired: Desired, observed: Observed) -> Deployment | None:
+        """The deployment that the plan belongs to; None when what serves is only put right."""
+        if plan.goal is None or not any(isinstance(step, Switch) for step in plan.steps):
+            return None
+        goal = self._world.store.releases.get(ReleaseId(self._environment, plan.goal))
+        latest = self.latest()
+        if latest is not None and latest.outcome is Outcome.RUNNING and latest.release == plan.goal:
+            return latest
+        return self.begin(goal, trigger_of(desired, observed, goal, latest))
+
+    def is_over(self, goal: int | None, observed: Observed, error: PulletError) -> bool:
+        """Record a failed deployment. True: it is over, plan anew. False: the caller backs off."""
+        latest = self.latest()
+        if latest is not None and latest.outcome is Outcome.RUNNING:
+            if isinstance(error, Superseded):
+                self._world.store.deployments.finish(latest, Outcome.SUPERSEDED)
+            else:
+                self.fail(latest, error)
+        serves = goal is not None and goal in observed.serving
+        return isinstance(error, Superseded) or (error.retry is not Retry.BACKOFF and not serves)
 
     def begin(self, release: Release, trigger: Trigger) -> Deployment:
         """The running deployment of the release, or a new one; one of another release is superseded by it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from pullet.domain.conditions import Condition
-from pullet.domain.errors import BranchMissing, DiskFull, ProbeFailed, PulletError, Retry, Superseded
+from pullet.domain.errors import BranchMissing, DiskFull, ProbeFailed, PulletError, Superseded
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
 from pullet.domain.identity import EnvironmentKey, ReleaseId, Revision
 from pullet.domain.plan import (
@@ -32,7 +32,7 @@ from pullet.domain.plan import (
     Switch,
     Unroute,
 )
-from pullet.domain.release import Deployment, Outcome, Stage, Verdict
+from pullet.domain.release import Outcome, Stage, Verdict
 from pullet.planner.backoff import backoff
 from pullet.planner.desired import desired_environment
 from pullet.planner.environment import plan_environment
@@ -40,10 +40,12 @@ from pullet.planner.retention import releases_to_discard
 from pullet.planner.tracking import resolve as track_tip
 from pullet.ports import LogSink
 from pullet.reconcile.announcing import Announcer, Outside
-from pullet.reconcile.deploying import DeploymentScribe, trigger_of
+from pullet.reconcile.departure import Departure
+from pullet.reconcile.deploying import DeploymentScribe
 from pullet.reconcile.disk import disk_may_be_full, note_if_possible
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.observation import Observer, without_stopping
+from pullet.reconcile.schedules import Schedules
 from pullet.reconcile.sources import SourceLoop
 from pullet.reconcile.steps import Steps
 from pullet.reconcile.stopping import Stopping
@@ -83,6 +85,8 @@ class EnvironmentLoop:
         self._observer = Observer(self.key, neighbours)
         self._scribe = DeploymentScribe(self.key, neighbours, changes.notify)
         self._watch = Watch(self.key, neighbours)
+        self._schedules = Schedules(self.key, neighbours, lambda: not self._standing_down())
+        self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._stopping = Stopping(self.key, neighbours, self._wake.set)
@@ -124,6 +128,18 @@ class EnvironmentLoop:
         candidate = self._desired().candidate
         return candidate is not None and self._world.store.releases.retry(self.key, candidate.id)
 
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """While the block runs its processes are stopped and nothing else happens to it: its data can be replaced."""
+        async with self._turn:
+            instances = await self._world.runtime.observe(self.key)
+            await Steps(self._world, self._assignment.spec, self._assignment.source).stop(instances)
+            try:
+                yield
+            finally:
+                self._world.services.forget(self.key)
+                self.wake()
+
     def wake(self) -> int:
         """Look now. Returns a ticket for `answered`."""
         self._asked += 1
@@ -139,14 +155,17 @@ class EnvironmentLoop:
         """Until the environment is removed. A PulletError becomes a condition and a backoff; a bug ends the daemon."""
         try:
             async with asyncio.TaskGroup() as self._aside:
+                schedules = self._aside.create_task(self._schedules.run(), name=f"schedules:{self.key}")
                 while not self.removed:
                     self._wake.clear()
                     asked = self._asked
-                    pause = await self._look()
+                    async with self._turn:
+                        pause = await self._look()
                     self._answered = asked
                     self._changes.notify()
                     if not self.removed:
                         await wait_for_wake(self._wake, pause)
+                schedules.cancel()
         finally:
             self._source.followers.discard(self.wake)
 
@@ -236,7 +255,7 @@ class EnvironmentLoop:
                     await self._do(step, plan, desired, observed, steps)
             except PulletError as err:
                 await self._relieve(err, plan.goal, observed, steps)
-                if not self._accept_failure(plan.goal, observed, err):
+                if not self._scribe.is_over(plan.goal, observed, err):
                     raise
                 return
             if isinstance(step, Open | Switch) or self._outdated(desired):
@@ -246,7 +265,7 @@ class EnvironmentLoop:
         if isinstance(step, Open):
             self._world.store.releases.open(self.key, step.candidate)
             return
-        deployment = self._deployment(plan, desired, observed)
+        deployment = self._scribe.of_plan(plan, desired, observed)
         with self._scribe.step(deployment, step) as log:
             await self._unless_outdated(step, desired, self._effect(step, steps, log))
         if isinstance(step, Switch):
@@ -298,19 +317,6 @@ class EnvironmentLoop:
         """Whether something else is wanted by now than when the plan was made."""
         return self._desired() != desired
 
-    def _deployment(self, plan: Plan, desired: Desired, observed: Observed) -> Deployment | None:
-        """The deployment that the plan belongs to; None when what serves is only put right."""
-        if plan.goal is None or not any(isinstance(step, Switch) for step in plan.steps):
-            return None
-        goal = self._world.store.releases.get(ReleaseId(self.key, plan.goal))
-        latest = self._latest()
-        if latest is not None and latest.outcome is Outcome.RUNNING and latest.release == plan.goal:
-            return latest
-        return self._scribe.begin(goal, trigger_of(desired, observed, goal, latest))
-
-    def _latest(self) -> Deployment | None:
-        return next(iter(self._world.store.deployments.of(self.key, limit=1)), None)
-
     def _switched(self, number: int, observed: Observed) -> None:
         """The release before proved itself by serving until now."""
         for former in observed.serving - {number}:
@@ -318,17 +324,6 @@ class EnvironmentLoop:
             if release is not None and release.verdict is Verdict.NONE:
                 self._world.store.releases.judge(ReleaseId(self.key, former), Verdict.GOOD)
         self._watch.open(number)
-
-    def _accept_failure(self, goal: int | None, observed: Observed, error: PulletError) -> bool:
-        """Record a failed deployment. True: it is over, plan anew. False: the caller backs off."""
-        latest = self._latest()
-        if latest is not None and latest.outcome is Outcome.RUNNING:
-            if isinstance(error, Superseded):
-                self._world.store.deployments.finish(latest, Outcome.SUPERSEDED)
-            else:
-                self._scribe.fail(latest, error)
-        serves = goal is not None and goal in observed.serving
-        return isinstance(error, Superseded) or (error.retry is not Retry.BACKOFF and not serves)
 
     async def _relieve(self, error: PulletError, goal: int | None, observed: Observed, steps: Steps) -> None:
         """What helps at once: room on a full disk, and an end to what hangs."""
@@ -355,7 +350,9 @@ class EnvironmentLoop:
     async def _settle(self, desired: Desired, observed: Observed, plan: Plan) -> None:
         """Nothing is left to do: tidy up, and be ready for the next commit."""
         if desired.mode is Mode.ABSENT:
-            self.removed = not self._stopping.numbers
+            if not self._stopping.numbers:
+                await Departure(self._world, self.key).leave()
+                self.removed = True
             return
         self._catch_up(observed)
         steps = Steps(self._world, self._assignment.spec, self._assignment.source)
@@ -386,7 +383,7 @@ class EnvironmentLoop:
         [live] = observed.serving
         if self._world.store.releases.live(self.key) != live:
             self._world.store.releases.set_live(self.key, live)
-        latest = self._latest()
+        latest = self._scribe.latest()
         if latest is not None and latest.release == live and latest.outcome in (Outcome.RUNNING, Outcome.INTERRUPTED):
             self._scribe.succeed(latest)
 

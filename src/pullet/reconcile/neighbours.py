@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pullet.domain.home import Home
 from pullet.ports import Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Secrets, Source, Store
+from pullet.reconcile.safekeeping import Safekeeping
 from pullet.reconcile.services import Services
 
 
@@ -23,6 +24,8 @@ class Neighbours:
     prober: Prober
     secrets: Secrets
     services: Services = field(default_factory=Services)
+    safekeeping: Safekeeping | None = None
+    """None: nothing is backed up here."""
     gates: tuple[Gate, ...] = ()
     release_command_limit: float = 600.0
     """Seconds for one release command, such as a migration."""

@@ -11,6 +11,7 @@ from pullet.domain.runtime import RunRequest
 from pullet.domain.services import Grant
 from pullet.ports import LogSink
 from pullet.reconcile.copies import Copies
+from pullet.reconcile.departure import Departure
 from pullet.reconcile.links import place_link
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.workplaces import Workplaces
@@ -28,6 +29,7 @@ class Preparation:
     async def prepare(self, release: Release, log: LogSink) -> None:
         """Idempotent but for the app's own commands, which are run again where this was interrupted."""
         assert release.spec is not None
+        Departure(self._world, self._environment.key).plan(takes_its_data=self._environment.preview)
         await self._copies.make(release.spec.services, log)
         grant = await self._world.services.provide(release.id.environment, release.spec.services, log)
         await self._persist(release, grant)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pullet.domain.app import AppSpec
 from pullet.domain.codec import dumps
-from pullet.domain.errors import GateFailed
+from pullet.domain.errors import GateFailed, SecretUnreadable
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
 from pullet.domain.identity import ReleaseId
 from pullet.domain.plan import Build, Check, Discard, Prepare, Resolve, Start, Switch, Unroute
@@ -74,6 +76,8 @@ class Steps:
         writing = self._world.source.check_out(self._source, sha, self._world.home.tree(release.id))
         spec, _ = await both(understand_app(tree, app), writing, name=f"resolve:{self._environment.key}")
         spec = apply_overrides(spec, self._environment)
+        if self._environment.preview:
+            spec = replace(spec, secrets_sealed=self._sealed_for_any(spec))
         self._advance(release.id, Stage.OPENED, spec=spec)  # what it asks for is known even where it is refused
         runnable = frozenset(gate.name for gate in self._world.gates)
         if refused := refusal(spec, self._environment, self._source, runnable):
@@ -82,6 +86,16 @@ class Steps:
         for decision in spec.decisions:
             log(f"{decision.subject} = {decision.value}  ({', '.join(str(e.place) for e in decision.evidence)})")
         self._advance(release.id, Stage.RESOLVED, spec=spec)
+
+    def _sealed_for_any(self, spec: AppSpec) -> tuple[tuple[str, str], ...]:
+        """Of the secrets of the environment whose data a preview copies it gets those that are sealed for every
+        environment: no branch may try out what only production should know."""
+        allowed = []
+        for each in spec.secrets_sealed:
+            with suppress(SecretUnreadable):
+                self._world.secrets.open(self._environment.key, (each,))
+                allowed.append(each)
+        return tuple(allowed)
 
     async def build(self, number: int, log: LogSink) -> None:
         release = self.release(number)

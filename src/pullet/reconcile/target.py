@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from pullet.domain.errors import NotFound, PulletError
@@ -11,6 +11,7 @@ from pullet.domain.fleet import EnvironmentSpec, FleetState, SourceSpec, Track, 
 from pullet.domain.identity import EnvironmentKey
 from pullet.planner.claims import settle_claims
 from pullet.reconcile.adoption import adopt
+from pullet.reconcile.branches import Branches
 from pullet.reconcile.environment import Assignment, EnvironmentLoop
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.retention import RetentionLoop
@@ -38,6 +39,7 @@ class TargetLoop:
         self.ready = asyncio.Event()
         """Set once the fleet has been looked at for the first time."""
         self._retention = RetentionLoop(neighbours)
+        self._branches = Branches(neighbours)
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
 
@@ -46,8 +48,13 @@ class TargetLoop:
         await self._world.router.ensure()
         await adopt(self._world)
         self._world.store.deployments.interrupt_running()
+        self._world.store.runs.interrupt_running()
         async with asyncio.TaskGroup() as self._tasks:
             self._spawn("retention", self._retention.run())
+            if self._world.safekeeping is not None:
+                await self._world.safekeeping.clear()
+                self._spawn("backups", self._world.safekeeping.run())
+            self._spawn("services", self._world.services.keep_running(self._world.store))
             while True:
                 self._wake.clear()
                 await self.refresh()
@@ -64,7 +71,8 @@ class TargetLoop:
                 return
             self.fleet_error = ""
             gone = [key for key, loop in self.environments.items() if loop.removed]
-            if state == self.fleet and not gone:
+            branches_changed = await self._look_at_branches(state)
+            if state == self.fleet and not gone and not branches_changed:
                 return
             for key in gone:
                 del self.environments[key]
@@ -90,18 +98,41 @@ class TargetLoop:
             self._wake.set()  # the fleet may be what was pushed
         return len(chosen)
 
+    @property
+    def passed_over(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """App -> (branch, why) of branches that `[previews]` speaks of and that have no environment."""
+        return self._branches.passed_over
+
+    async def _look_at_branches(self, state: FleetState) -> bool:
+        """Whether other previews are wanted than before."""
+        apps = [app for app in state.apps if app.previews is not None]
+        if not apps and not self._branches.wanted:
+            return False
+        heads = {}
+        for app in apps:
+            loop = self._source(app.source)
+            loop.followers.add(self._wake_up)
+            heads[app.app] = loop.status.refs.heads if loop.status.refs else None
+        existing = self.environments.keys() or await self._environments_on_the_box()
+        return self._branches.look(apps, heads, existing)
+
+    def _wake_up(self) -> None:
+        self._wake.set()
+
     async def _assignments(self, state: FleetState) -> dict[EnvironmentKey, Assignment]:
         errors = {path.rsplit("/", 1)[-1].removesuffix(".toml"): message for path, message in state.errors}
         routes = await self._world.router.routes()
         holders = {host: target.release.environment for host, target in routes.items() if target.release is not None}
-        settled = settle_claims((spec for app in state.apps for spec in app.environments), holders)
+        specs = {app.app: (*app.environments, *self._branches.environments(app.app)) for app in state.apps}
+        settled = settle_claims((spec for each in specs.values() for spec in each), holders)
         wanted = {
             spec.key: Assignment(settled[spec.key][0], app.source, error=errors.get(app.app) or settled[spec.key][1])
             for app in state.apps
-            for spec in app.environments
+            for spec in specs[app.app]
         }
+        left_alone = state.unreadable | self._branches.unsure
         for key in {*await self._environments_on_the_box(), *holders.values()}:
-            if key not in wanted and key.app not in state.unreadable:
+            if key not in wanted and key.app not in left_alone:
                 wanted[key] = _removal(key)
         return wanted
 
@@ -124,7 +155,8 @@ class TargetLoop:
                 loop = EnvironmentLoop(assignment, sources[key], self._world, self.changes)
                 self.environments[key] = loop
                 self._spawn(f"environment:{key}", loop.run())
-        self._drop_sources_except({source.spec.url for source in sources.values()})
+        previews = {app.source.url for app in (self.fleet.apps if self.fleet else ()) if app.previews is not None}
+        self._drop_sources_except({*previews, *(source.spec.url for source in sources.values())})
 
     def _source(self, spec: SourceSpec) -> SourceLoop:
         """The one loop of the repository, polling as often as its most eager follower asks."""

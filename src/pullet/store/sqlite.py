@@ -9,10 +9,12 @@ from pullet.ports import Clock
 from pullet.store.database import Database
 from pullet.store.deployments import SqliteDeployments
 from pullet.store.releases import SqliteReleases
+from pullet.store.runs import SqliteRuns
 from pullet.store.status import SqliteConditions, SqliteEvents
 
 KEEP_DEPLOYMENTS = 500  # an environment
 KEEP_EVENTS = 20_000
+KEEP_RUNS = 50  # of each schedule
 
 
 class SqliteStore:
@@ -29,12 +31,14 @@ class SqliteStore:
         *,
         keep_deployments: int = KEEP_DEPLOYMENTS,
         keep_events: int = KEEP_EVENTS,
+        keep_runs: int = KEEP_RUNS,
     ) -> None:
         self._database = Database(path, clock.now())
         self.releases = SqliteReleases(self._database, clock)
         self.deployments = SqliteDeployments(self._database, clock, keep_deployments)
         self.conditions = SqliteConditions(self._database)
         self.events = SqliteEvents(self._database, clock, keep_events)
+        self.runs = SqliteRuns(self._database, clock, keep_runs)
         if self._database.moved_aside is not None:
             self.events.append(
                 "StoreReplaced",
