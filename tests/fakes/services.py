@@ -1,4 +1,4 @@
-"""A provider of any type whose data are folders: a record is a file. For the reconciler's tests; it keeps the contract."""
+"""A provider of any type whose data are folders: a record is a file. For reconcile tests; it keeps the contract."""
 
 from __future__ import annotations
 
