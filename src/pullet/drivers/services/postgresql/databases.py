@@ -94,18 +94,22 @@ class Databases:
         missing = [each for each in extensions if each not in present]
         if not missing:
             return
-        available = await self._available(name)
-        for each in missing:
+        await self.allow(missing, name)
+        statements = [f"CREATE EXTENSION IF NOT EXISTS {identifier(each)} CASCADE" for each in missing]
+        await self.admin.to(name).run(*_QUIET, "SET search_path = public", *statements)
+
+    async def allow(self, extensions: Sequence[str], name: str) -> None:
+        """Raises ServiceFailed where one of them is missing here, or gives its user more than SQL."""
+        available = await self._available(name) if extensions else set()
+        for each in extensions:
             if each not in available:
                 raise _unavailable(each, available)
-        statements = [f"CREATE EXTENSION IF NOT EXISTS {identifier(each)} CASCADE" for each in missing]
-        await self.admin.to(name).run(*_QUIET, *statements)
 
     async def extensions(self, name: str) -> set[str]:
         return {row["extname"] for row in await self.admin.to(name).rows("SELECT extname FROM pg_extension")}
 
     async def _available(self, name: str) -> set[str]:
-        """Those that give their user no more than SQL. One may bring others: they must be such, too."""
+        """Those that give their user no more than SQL."""
         query = "SELECT name, bool_or(trusted) AS trusted FROM pg_available_extension_versions GROUP BY name"
         rows = await self.admin.to(name).rows(query)
         return {row["name"] for row in rows if row["trusted"] or row["name"] in _TRUSTED_TOO}

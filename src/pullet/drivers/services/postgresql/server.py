@@ -49,6 +49,13 @@ class Server(Protocol):
 
     async def programs(self) -> Programs: ...
 
+    @property
+    def data(self) -> Path | None:
+        """Its data folder; None where it is out of reach."""
+
+    def describe(self, programs: str) -> str:
+        """For people."""
+
 
 class ManagedServer:
     host = "127.0.0.1"
@@ -67,6 +74,13 @@ class ManagedServer:
     @property
     def port(self) -> int:
         return self._cluster.port
+
+    @property
+    def data(self) -> Path | None:
+        return self._cluster.data
+
+    def describe(self, programs: str) -> str:
+        return programs if self.exists else f"{programs}, started when an app asks for a database"
 
     async def start(self) -> None:
         async with self._changing:
@@ -175,6 +189,7 @@ class ExternalServer:
     """A server that somebody else keeps. Its user must be able to make roles and databases."""
 
     exists = True
+    data = None
 
     def __init__(self, url: str, runner: ProcessRunner) -> None:
         """Raises UsageError for what is no URL of a PostgreSQL server."""
@@ -185,6 +200,9 @@ class ExternalServer:
     @property
     def port(self) -> int:
         return self._connection.port
+
+    def describe(self, programs: str) -> str:
+        return f"the server at {self.host}:{self.port}, by the programs of {programs}"
 
     async def start(self) -> None:
         await (await self.admin()).run("SELECT", timeout=30)

@@ -18,6 +18,8 @@ from pullet.domain.command import Command
 from pullet.domain.errors import CommandFailed, RuntimeFailed, ServiceFailed, UsageError
 from pullet.drivers.process import ProcessRunner, last_lines
 
+# A database's owner can give all its sessions another search path, and so the superuser's functions of his own.
+SAFE_PATH = "-c search_path=pg_catalog,pg_temp"
 _ITERATIONS = 4096  # PostgreSQL's own
 
 
@@ -44,6 +46,8 @@ class Connection:
             "PGDATABASE": self.database,
             "PGCONNECT_TIMEOUT": "10",
             "PGPASSFILE": "/dev/null",
+            "PGCLIENTENCODING": "UTF8",
+            "PGOPTIONS": SAFE_PATH,
             "PGSERVICEFILE": "/dev/null",
             "HOME": "/nonexistent",
             "LC_ALL": "C.UTF-8",
