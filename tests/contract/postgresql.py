@@ -67,7 +67,8 @@ class PostgresWorld(ServiceWorld):
 
 def connection_in(grant: Grant) -> Connection:
     given = dict(grant.variables)
-    return Connection(given["PGHOST"], int(given["PGPORT"]), given["PGUSER"], given["PGPASSWORD"], given["PGDATABASE"])
+    user, password, database = given["PGUSER"], given["PGPASSWORD"], given["PGDATABASE"]
+    return Connection(given["PGHOST"], int(given["PGPORT"]), user, password, database, {"PGOPTIONS": ""})
 
 
 @contextmanager

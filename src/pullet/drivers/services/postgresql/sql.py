@@ -38,7 +38,6 @@ class Connection:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            **(self.options or {}),
             "PGHOST": self.host,
             "PGPORT": str(self.port),
             "PGUSER": self.user,
@@ -51,6 +50,7 @@ class Connection:
             "PGSERVICEFILE": "/dev/null",
             "HOME": "/nonexistent",
             "LC_ALL": "C.UTF-8",
+            **(self.options or {}),
         }
 
     @property
