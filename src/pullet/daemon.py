@@ -40,10 +40,12 @@ from pullet.drivers.runtime.runtime import ShimRuntime
 from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
 from pullet.drivers.secrets import TargetSecrets
+from pullet.drivers.services.postgresql.provider import PostgresProvider
 from pullet.operations.control import Control, Settings
 from pullet.operations.diagnose import capabilities
 from pullet.ports import Fleet
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.services import Services
 from pullet.reconcile.sources import URL_INTERVAL, is_remote
 from pullet.reconcile.target import FLEET_INTERVAL, TargetLoop
 from pullet.store.sqlite import SqliteStore
@@ -144,10 +146,13 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
     fleet: Fleet = LocalFleet(home, chosen.target, runner)
     if chosen.fleet:
         fleet = RemoteFleet(chosen.fleet, chosen.target, source)
+    store = SqliteStore(home.database, clock)
+    services = Services((PostgresProvider(home, runner, supervisor, external=chosen.postgresql),))
     neighbours = Neighbours(
         home=home,
         clock=clock,
-        store=SqliteStore(home.database, clock),
+        store=store,
+        services=services,
         source=source,
         fleet=fleet,
         builder=UvBuilder(home, runner, sandbox, BuildSettings(time_limit=chosen.limits.build)),
@@ -177,6 +182,7 @@ async def _end_everything(neighbours: Neighbours) -> None:
     await asyncio.gather(*(neighbours.runtime.stop(instance.id, _STOP_DRAIN) for instance in instances))
     for spare in await neighbours.runtime.spares():
         await neighbours.runtime.discard_spares(spare.environment)
+    await neighbours.services.stop()
     await neighbours.router.stop()
 
 

@@ -38,6 +38,11 @@ class SettingsFile(Section):
     port: Port = Field(8080, description="The router's plain HTTP port.")
     target: TargetName = Field("box", description="Which directory of the fleet repository is this box.")
     fleet: str | None = Field(None, description="URL of a remote fleet repository. Default: a local one in the home.")
+    postgresql: str | None = Field(
+        None,
+        description="URL of a PostgreSQL server to use instead of one of Pullet's own, with a user that may make roles "
+        "and databases.",
+    )
     limits: LimitsTable = Field(LimitsTable(), description="Limits of every app on this box.")
     tls: TlsTable | None = Field(None, description="Turns HTTPS on.")
 

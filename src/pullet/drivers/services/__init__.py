@@ -1,0 +1,1 @@
+"""Backing services: one `ServiceProvider` a type."""

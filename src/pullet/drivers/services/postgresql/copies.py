@@ -1,0 +1,143 @@
+"""Copies of a database that is in use.
+
+A file copy is fastest, but PostgreSQL makes one only of a database that nobody is connected to. So a copy is restored
+from a dump and, where it may serve again, kept: closed to everybody, for file copies of it for as long as its origin
+has not changed. Whether it has is seen on the origin's files: see `Witness`. In doubt it has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pullet.drivers.services.postgresql.copying import Copying
+from pullet.drivers.services.postgresql.records import Record
+from pullet.drivers.services.postgresql.sql import Psql, identifier, literal, write_private
+from pullet.ports import LogSink
+
+_SETTLED = 0.05  # seconds; more than the grain of a file's time
+_KEPT = "_copy"
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Tells whether a database was written to, by its files: their names, sizes and times after a checkpoint.
+
+    After a checkpoint everything committed is in the files; whatever is committed later changes a file by the next
+    checkpoint. Only a transaction under way could have its pages in the files already and commit without touching them
+    again: so a state is one to compare with only where none was under way, nor came by, in the whole server.
+    """
+
+    admin: Psql
+    data: Path | None
+    """The server's data folder; None where it is out of reach: then everything has changed always."""
+
+    async def moment(self) -> str:
+        """Of the whole server: two that are equal have no write between them. Empty while one is under way."""
+        xmin, xmax = str(await self.admin.value("SELECT pg_current_snapshot()::text AS now")).split(":")[:2]
+        return xmax if xmin == xmax else ""
+
+    async def state(self, database: str) -> str:
+        """Digest of the files; empty where there is none to compare with."""
+        if self.data is None:
+            return ""
+        await self.admin.run("CHECKPOINT", timeout=600)
+        oid = await self.admin.value(f"SELECT oid::text FROM pg_database WHERE datname = {literal(database)}")  # noqa: S608
+        await asyncio.sleep(_SETTLED)
+        return await asyncio.to_thread(_digest, self.data / "base" / oid)
+
+    async def state_as_of(self, database: str, moment: str) -> str:
+        """The state, where nothing was written since `moment`; else empty."""
+        state = await self.state(database)
+        return state if moment and moment == await self.moment() else ""
+
+
+@dataclass(frozen=True)
+class Copies:
+    copying: Copying
+    witness: Witness
+    folder: Path
+    """For dumps on their way and for what the kept copies are copies of."""
+
+    async def make(self, origin: Record, target: Record, database: str, log: LogSink) -> None:
+        """`database`, which is made anew and belongs to the target's role, gets what the origin holds now."""
+        if await self._is_current(origin):
+            log(f"{origin.key} has not changed since its last copy: copying that one's files")
+            await self._from_kept(origin, target, database)
+            return
+        await self._forget(origin)
+        dump = self.folder / f"{target.name}.dump"
+        await asyncio.to_thread(_emptied, dump)
+        try:
+            log(f"reading {origin.key}")
+            moment = await self.witness.moment()
+            await self.copying.dump(origin.name, dump / "d")
+            state = await self.witness.state_as_of(origin.name, moment)
+            log(f"writing {target.key}")
+            await self._restore(origin, target, database, dump / "d", state)
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, dump, ignore_errors=True))
+
+    async def remove(self, record: Record) -> None:
+        await self._forget(record)
+        await self.copying.databases.drop(record.name + _KEPT)
+        await self.copying.databases.drop_role(record.name + _KEPT)
+
+    async def _restore(self, origin: Record, target: Record, database: str, dump: Path, state: str) -> None:
+        extensions = await self.copying.extensions(origin.name)
+        if not state:  # by the next time it will have changed: a copy to keep would cost and serve nobody
+            await self.copying.databases.drop(origin.name + _KEPT)
+            await self.copying.restore(dump, extensions, database, target.name, target.password)
+            return
+        kept, password = origin.name + _KEPT, secrets.token_urlsafe(24)
+        await self.copying.databases.role(kept, password)
+        await self.copying.restore(dump, extensions, kept, kept, password)
+        # Its role owns what is in it and nothing else: who owns a file copy's content can be changed at one stroke.
+        await self.copying.databases.admin.run(
+            f"ALTER DATABASE {identifier(kept)} OWNER TO CURRENT_USER",
+            f"ALTER ROLE {identifier(kept)} NOLOGIN PASSWORD NULL",
+            f"ALTER DATABASE {identifier(kept)} ALLOW_CONNECTIONS false",
+        )
+        write_private(self._note(origin), state)
+        await self._from_kept(origin, target, database)
+
+    async def _from_kept(self, origin: Record, target: Record, database: str) -> None:
+        databases, kept = self.copying.databases, origin.name + _KEPT
+        await databases.drop(database)
+        await databases.copy(kept, database, target.name)
+        change = f"REASSIGN OWNED BY {identifier(kept)} TO {identifier(target.name)}"
+        await databases.admin.to(database).run(change)
+
+    async def _is_current(self, origin: Record) -> bool:
+        note = self._note(origin)
+        if not note.exists() or not await self.copying.databases.find([origin.name + _KEPT]):
+            return False
+        return note.read_text() == await self.witness.state(origin.name)
+
+    async def _forget(self, origin: Record) -> None:
+        self._note(origin).unlink(missing_ok=True)
+
+    def _note(self, origin: Record) -> Path:
+        return self.folder / f"{origin.name}{_KEPT}"
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.name == "pg_internal.init":  # a cache, made at the first connection after a start
+            continue
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return ""
+        digest.update(f"{path.name} {status.st_ino} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
