@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from pullet.domain.conditions import Condition
 from pullet.domain.release import Deployment
+from pullet.domain.run import Run
+from pullet.domain.services import ServiceType
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,36 @@ class SecretStatus:
     """Why it is unreadable."""
     asked_for: str
     """The file and line that ask for it; empty where nothing does."""
+
+
+@dataclass(frozen=True)
+class ServiceReport:
+    """One backing service: `pullet services`."""
+
+    app: str
+    environment: str
+    name: str
+    type: ServiceType
+    running: bool
+    size: int
+    """Bytes."""
+    asked_for: bool
+    """False: no live release uses it any more; the data stay until somebody removes them."""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ScheduleReport:
+    """One schedule of an environment: `pullet schedules`."""
+
+    name: str
+    cron: str
+    time_zone: str
+    command: str
+    next: float | None
+    """Seconds since the epoch; None: never."""
+    runs: tuple[Run, ...]
+    """The newest first."""
 
 
 @dataclass(frozen=True)

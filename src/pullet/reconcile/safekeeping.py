@@ -75,7 +75,7 @@ class Safekeeping:
     @contextlib.asynccontextmanager
     async def opened(self, backup: str) -> AsyncIterator[tuple[BackupManifest, Path]]:
         """A backup's manifest and its files, verified, for as long as the block runs."""
-        async with self._folder() as folder:
+        async with self.folder() as folder:
             manifest = await self.backups.restore(backup, folder / "files")
             yield manifest, folder / "files"
 
@@ -104,7 +104,7 @@ class Safekeeping:
             self._store.runs.finish(run, 0, backup.id)
 
     async def _save(self, states: Iterable[ServiceState], reason: BackupReason, *folders: Path) -> Backup:
-        async with self._folder() as top:
+        async with self.folder() as top:
             saved = [await self._dump(state, top) for state in states]
             for folder in folders:
                 if folder.is_dir():
@@ -130,7 +130,7 @@ class Safekeeping:
         return ServiceSpec(state.key.name, state.type)
 
     @contextlib.asynccontextmanager
-    async def _folder(self) -> AsyncIterator[Path]:
+    async def folder(self) -> AsyncIterator[Path]:
         """For data in the clear: nobody else may look, and nothing of it stays."""
         top = self._home.cache / "safekeeping"
         top.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -140,6 +140,13 @@ class Safekeeping:
             yield folder
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def put_back_own_files(self, files: Path) -> None:
+        """Generated secrets and the local fleet repository, where this home has none of its own yet."""
+        for folder in (self._home.secrets, self._home.fleet):
+            saved = files / TARGET_FILES / folder.name
+            if saved.is_dir() and not folder.exists():
+                shutil.copytree(saved, folder, symlinks=True)
 
     async def clear(self) -> None:
         """At the daemon's start: what one that was killed left in the clear."""
