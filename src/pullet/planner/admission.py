@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pullet.domain.app import AppSpec, Schedule
+from pullet.domain.app import AppSpec
 from pullet.domain.errors import ConfigError, GateFailed, PulletError
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
-from pullet.domain.services import ServiceSpec
 
 
 def refusal(
@@ -32,21 +31,7 @@ def _refusals(
                 f"{key} declares the gate {gate}, and this Pullet cannot run it yet: not checked is not passed",
                 hint=f"Remove [gates.{gate}] from pullet.toml to deploy without it.",
             )
-    if spec.services:
-        yield ConfigError(
-            f"{key} declares the services {_names(spec.services)}, and this Pullet cannot provide any yet",
-            hint="Give the app the address of a service of yours as a variable, and remove [services].",
-        )
-    if spec.schedules:
-        yield ConfigError(
-            f"{key} declares the schedules {_names(spec.schedules)}, and this Pullet cannot run any yet",
-            hint="Remove [schedule] from pullet.toml; a process of your own can keep the time meanwhile.",
-        )
     yield from _missing_secrets(spec, environment)
-
-
-def _names(declared: tuple[ServiceSpec, ...] | tuple[Schedule, ...]) -> str:
-    return ", ".join(each.name for each in declared)
 
 
 def _missing_secrets(spec: AppSpec, environment: EnvironmentSpec) -> Iterator[PulletError]:

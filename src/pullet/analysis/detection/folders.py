@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from pullet.analysis.detection.repository import dotted_name, literal_text
 
+OUTSIDE = ", which is not inside the app's folder or known only when the app runs, so it is not kept"
 _REPOSITORY = PurePosixPath("/repository")  # any absolute path: what is below it is inside
 _STEPS = 300  # expressions looked at: names that refer to names can multiply
 _SAME = frozenset({"abspath", "realpath", "normpath", "str", "fspath", "Path", "PurePath", "resolve", "absolute"})
