@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from pullet.analysis.detection.detectors import celery, django, services, sqlite
 from pullet.analysis.detection.drivers import POSTGRESQL, VALKEY
@@ -16,7 +17,12 @@ SWITCH = "app.detect_services"
 _FACT = "fact."
 _NAMES = {"postgresql": "db", "valkey": "redis", "sqlite": "sqlite", "volume": "media"}
 _FILES = 5  # SQLite files of one app
+_WORKER = "worker --loglevel=info --concurrency=1"
+_BEAT = "beat --loglevel=info --schedule /tmp/celerybeat-schedule"
+_BEATS = frozenset({"beat", "-B", "--beat"})
 _ALIASES = {"redis": VALKEY}
+
+_Because: TypeAlias = tuple[Evidence, ...]
 
 
 def is_fact(subject: str) -> bool:
@@ -51,24 +57,36 @@ def decide_workers(evidence: Sequence[Evidence], decisions: Mapping[str, Decisio
     apps = facts.of(celery.APP)
     if not apps or not facts.of(services.CELERY):
         return {}
-    commands = {
-        s: found.value for s, found in decisions.items() if s.startswith("processes.") and s.endswith(".command")
-    }
-    words = [command.split() for command in commands.values() if "celery" in command]
-    working = any("worker" in command for command in words)
-    beating = any({"beat", "-B", "--beat"}.intersection(command) for command in words)
-    proposed = {}
-    if not working:
-        proposed["worker"] = (f"{apps[0].value} worker --loglevel=info --concurrency=1", apps)
-    if not beating and (timetables := facts.of(celery.TIMETABLE)):
-        command = f"{apps[0].value} beat --loglevel=info --schedule /tmp/celerybeat-schedule"
-        proposed["beat"] = (command, (*timetables, *apps))
-    subjects = {f"processes.{name}.command": because for name, because in proposed.items()}
+    written = [found.value.split() for subject, found in decisions.items() if _is_command(subject)]
+    celeries = [set(words) for words in written if any("celery" in word for word in words)]
+    proposed: dict[str, tuple[str, _Because]] = {}
+    if not any("worker" in words for words in celeries):
+        proposed["worker"] = (_WORKER, apps)
+    if not any(_BEATS & words for words in celeries) and (timetables := facts.of(celery.TIMETABLE)):
+        proposed["beat"] = (_BEAT, (*apps[:1], *timetables[:1]))
+    subjects = {f"processes.{name}.command": found for name, found in proposed.items()}
     return {
-        subject: _decision(subject, value, because)
-        for subject, (value, because) in subjects.items()
-        if subject not in commands
+        subject: _process(subject, options, because)
+        for subject, (options, because) in subjects.items()
+        if subject not in decisions
     }
+
+
+def _is_command(subject: str) -> bool:
+    return subject.startswith("processes.") and subject.endswith(".command")
+
+
+def _process(subject: str, options: str, because: _Because) -> Decision:
+    """The first Celery app's; others are what else it could have been."""
+    first = because[0].value
+    chosen: list[Evidence] = []
+    others: list[Evidence] = []
+    for each in because:
+        is_app = each.subject == celery.APP
+        (others if is_app and each.value != first else chosen).append(
+            replace(each, subject=subject, value=f"{each.value if is_app else first} {options}")
+        )
+    return Decision(subject, f"{first} {options}", tuple(chosen), tuple(others))
 
 
 class _Facts:
@@ -86,9 +104,6 @@ class _Facts:
 
     def reads(self, kind: str) -> tuple[Evidence, ...]:
         return self.of(f"{services.READ}.{kind}")
-
-
-_Because = tuple[Evidence, ...]
 
 
 def _declared(decisions: Mapping[str, Decision]) -> dict[str, str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 from shlex import quote
 
 from pullet.analysis.detection.application import import_root, module_name
-from pullet.analysis.detection.modules import read_module
+from pullet.analysis.detection.modules import ModuleFacts, read_module
 from pullet.analysis.detection.repository import Repository, dotted_name, folder_of
 from pullet.domain.app import Confidence, Evidence
 
@@ -17,11 +18,16 @@ APP, TIMETABLE = "fact.celery.app", "fact.celery.timetable"
 """Subjects. The value of the first is what stands before `worker` on the command line: `celery -A shop`."""
 
 _DETECTOR = "Celery"
+_LIMIT = 50  # pieces of evidence
 _TIMETABLE = re.compile(r"\b(?:CELERY_?BEAT_SCHEDULE|beat_schedule|add_periodic_task)\b")
 _NAMES = frozenset({"CELERY_BEAT_SCHEDULE", "CELERYBEAT_SCHEDULE", "beat_schedule"})
 
 
 def detect(repository: Repository) -> Iterable[Evidence]:
+    return islice(_found(repository), _LIMIT)
+
+
+def _found(repository: Repository) -> Iterator[Evidence]:
     for path in repository.python_files:
         text = repository.text(path)
         if "Celery(" in text and (tree := repository.module(path)):
@@ -33,22 +39,24 @@ def detect(repository: Repository) -> Iterable[Evidence]:
 def _apps(repository: Repository, path: str, tree: ast.Module) -> Iterator[Evidence]:
     package = folder_of(path)
     facts = read_module(tree, "" if package == "." else package.replace("/", "."))
+    root = import_root(repository, path, facts.absolute)
+    workdir = "" if root == "." else f" --workdir {quote(root)}"
     for statement in tree.body:
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=function)):
-                made = dotted_name(function)
-                first, _, rest = made.partition(".")
-                if ".".join(filter(None, (facts.imports.get(first, ""), rest))) not in _MAKERS:
-                    continue
-                root = import_root(repository, path, facts.absolute)
-                if target := _target(path, root, name):
-                    workdir = "" if root == "." else f" --workdir {quote(root)}"
-                    yield _say(
-                        repository, APP, f"celery{workdir} -A {target}", path, statement.lineno, "is a Celery app"
-                    )
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=function))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Call(func=function))
+            ) if _imported(facts, function) in _MAKERS and (target := _target(path, root, name)):
+                yield _say(repository, APP, f"celery{workdir} -A {target}", path, statement.lineno, "is a Celery app")
 
 
 _MAKERS = frozenset({"celery.Celery", "celery.app.Celery", "celery.app.base.Celery"})
+
+
+def _imported(facts: ModuleFacts, function: ast.expr) -> str:
+    """Where what is called comes from, fully dotted."""
+    first, dot, rest = dotted_name(function).partition(".")
+    return facts.imports.get(first, "") + dot + rest
 
 
 def _target(path: str, root: str, name: str) -> str | None:

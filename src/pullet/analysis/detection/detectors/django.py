@@ -13,7 +13,7 @@ from shlex import quote
 from pullet.analysis.detection.application import WSGI, Application
 from pullet.analysis.detection.detectors import entry_points
 from pullet.analysis.detection.detectors.dependencies import requirements
-from pullet.analysis.detection.folders import OUTSIDE, folder_in_repository
+from pullet.analysis.detection.folders import NOT_KEPT, folder_in_repository, kept
 from pullet.analysis.detection.repository import Repository, folder_of, literal_text
 from pullet.domain.app import Confidence, Evidence
 
@@ -205,8 +205,8 @@ def _media(repository: Repository, settings: Settings) -> Iterator[Evidence]:
     if root is None or literal_text(root) == "":
         return
     file = settings.files["MEDIA_ROOT"]
-    folder = folder_in_repository(root, settings.values, settings.files, file) or ""
-    because = "MEDIA_ROOT of the settings" + ("" if folder else OUTSIDE)
+    folder = kept(root, settings.values, settings.files, file, repository.python_files)
+    because = "MEDIA_ROOT of the settings" + ("" if folder else NOT_KEPT)
     yield _say(repository, VOLUME, folder, (file, root.lineno), because)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from pullet.analysis.detection.application import above_packages
 from pullet.analysis.detection.detectors import django
-from pullet.analysis.detection.folders import OUTSIDE, folder_in_repository
+from pullet.analysis.detection.folders import NOT_KEPT, kept
 from pullet.analysis.detection.repository import Repository, dotted_name, folder_of, literal_text
 from pullet.domain.app import Confidence, Evidence
 
@@ -22,11 +23,16 @@ _URL = re.compile(r"sqlite(?:\+[a-z]{1,20})?:///(?P<path>[^?#]{0,300})(?:[?#].{0
 _ENGINES = ("django.db.backends.sqlite3", "django.contrib.gis.db.backends.spatialite")
 _FALLBACKS = frozenset({"get", "getenv", "env", "config", "str", "path"})
 _UNKNOWN = "/unknown"  # any path outside
+_LIMIT = 50  # pieces of evidence
 _NAMES = 5  # that stand for one another
 _IN_MEMORY = (":memory:", "file:")
 
 
 def detect(repository: Repository) -> Iterable[Evidence]:
+    return islice(_found(repository), _LIMIT)
+
+
+def _found(repository: Repository) -> Iterator[Evidence]:
     settings = django.settings_of(repository)
     if settings is not None:
         yield from _django(repository, settings)
@@ -159,8 +165,8 @@ def _kept(repository: Repository, subject: str, path: ast.expr, scope: _Scope) -
     text = literal_text(path)
     if text is not None and (not text or text.startswith(_IN_MEMORY)):
         return
-    found = folder_in_repository(path, values, files, file) or ""
-    because = f"{file} works on SQLite" + ("" if found else " in a file" + OUTSIDE)
+    found = kept(path, values, files, file, repository.python_files)
+    because = f"{file} works on SQLite" + ("" if found else " in a file" + NOT_KEPT)
     place = repository.place(file, getattr(path, "lineno", 0))
     yield Evidence(subject, found, place, Confidence.LIKELY, _DETECTOR, because)
 
