@@ -41,6 +41,9 @@ BOMBS: dict[str, bytes | str] = {
     "blank lines": FLASK + "\n" * BIG,
     "a number": FLASK + "x = " + "9" * 10_000,
     "an escape": FLASK + "x = '\\d \\N'\n",
+    "URLs of URLs": "x = " + "'sqlite:///' + (" * 150 + "'a'" + ")" * 150 + "\n" + FLASK,
+    "reads": FLASK + "import os\n" + "os.environ.get('DATABASE_URL', 'sqlite:///x')\n" * 3_000,
+    "names in a circle": FLASK + "import sqlite3\na = b\nb = a\nsqlite3.connect(a)\nMEDIA_ROOT = a\n",
     "names of names": "\n".join(f"N{n} = N{n + 1} / N{n + 1}" for n in range(60)) + "\nSTATIC_ROOT = N0\n" + SETTINGS,
 }
 

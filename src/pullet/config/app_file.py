@@ -90,6 +90,12 @@ class App(Section):
         description="Python version. Default: .python-version, runtime.txt, requires-python, else the platform's.",
         examples=["3.12", ">=3.11,<3.14"],
     )
+    detect_services: bool = Field(
+        True,
+        description="Whether the app is given services that it is seen to need: PostgreSQL or Valkey where a driver is "
+        "among its dependencies, its SQLite files, Django's MEDIA_ROOT. `false` leaves those that [services] declares.",
+        examples=[False],
+    )
 
 
 class Build(Section):
@@ -261,7 +267,9 @@ class AppFile(Section):
     schedule: dict[ProcessName, Schedule] = Field(default_factory=dict, description="Commands that run at set times.")
     release: ReleaseSection = Field(ReleaseSection(), description="What a deployment does before it starts anything.")
     services: dict[ProcessName, Service] = Field(
-        default_factory=dict, description="Databases and other services that every environment gets one of."
+        default_factory=dict,
+        description="Databases and other services that every environment gets one of. What is not declared is "
+        "detected; declaring one turns detection of its type off, and `detect_services = false` in [app] all of it.",
     )
     static: dict[UrlPrefix, Folder] = Field(
         default_factory=dict,
@@ -337,7 +345,7 @@ def _evidence(app_file: AppFile) -> list[Evidence]:
     return found
 
 
-_NOT_FOR_DETECTION = {("schedule",), ("services",), ("gates",), ("app", "name")}
+_NOT_FOR_DETECTION = {("schedule",), ("gates",), ("app", "name")}
 
 
 def _walk(app_file: AppFile, value: Any, keys: tuple[str, ...], found: list[Evidence]) -> None:
@@ -348,5 +356,6 @@ def _walk(app_file: AppFile, value: Any, keys: tuple[str, ...], found: list[Evid
             _walk(app_file, inner, (*keys, key), found)
         return
     text = "\n".join(value) if isinstance(value, list) else str(value)
+    text = text.lower() if isinstance(value, bool) else text
     place = app_file.place(*keys)
     found.append(Evidence(dotted(keys), text, place, Confidence.CERTAIN, place.path, f"{place.path} says so"))

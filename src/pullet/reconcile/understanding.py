@@ -26,7 +26,8 @@ async def understand_app(tree: Tree, name: str) -> AppSpec:
         files = {**files, **await tree.read(files_to_read(entries, declared.root))}
     spec = await asyncio.to_thread(understand, paths, files, declared, name)
     gates = tuple(gate for gate, table in app_file.gates if table)
-    return replace(spec, gates=gates, services=app_file.service_specs(), schedules=app_file.schedule_specs())
+    services = (*app_file.service_specs(), *spec.services)
+    return replace(spec, gates=gates, services=services, schedules=app_file.schedule_specs())
 
 
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:

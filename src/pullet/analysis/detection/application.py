@@ -52,7 +52,7 @@ def import_root(repository: Repository, path: str, imported: Collection[str]) ->
     Above the outermost package; for a file outside packages its own folder if it imports a neighbour by bare name,
     else the app's root, from which a folder without __init__.py is a package too.
     """
-    top = _above_packages(repository, folder_of(path))
+    top = above_packages(repository, folder_of(path))
     if f"{top}/manage.py" in repository.paths:
         return top  # Python puts the folder of a script on sys.path, and this one's modules rely on it
     first = top.split("/", 1)[0]
@@ -65,7 +65,8 @@ def import_root(repository: Repository, path: str, imported: Collection[str]) ->
     return "src" if top.startswith("src/") else "."
 
 
-def _above_packages(repository: Repository, folder: str) -> str:
+def above_packages(repository: Repository, folder: str) -> str:
+    """The folder that holds the outermost package around `folder`; `folder` itself where it is no package."""
     while folder != "." and f"{folder}/__init__.py" in repository.paths:
         folder = folder_of(folder)
     return folder

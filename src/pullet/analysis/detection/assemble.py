@@ -18,6 +18,7 @@ from pullet.domain.app import (
     StaticMount,
 )
 from pullet.domain.errors import ConfigError
+from pullet.domain.services import ServiceSpec, ServiceType
 
 
 def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
@@ -36,6 +37,7 @@ def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
         variables=tuple(_table(values, "variables")),
         secrets_required=_lines(values, "secrets.required"),
         secrets_generated=_lines(values, "secrets.generated"),
+        services=tuple(_detected_services(decisions)),
         decisions=tuple(decisions.values()),
     )
 
@@ -71,6 +73,17 @@ def _process(name: str, values: Mapping[str, str], decisions: Mapping[str, Decis
         drain=float(said.get("drain", Process.drain)),
         spares=int(said.get("spares", Process.spares)),
     )
+
+
+def _detected_services(decisions: Mapping[str, Decision]) -> Iterator[ServiceSpec]:
+    """Those that are declared have more to say than decisions hold: they come from pullet.toml itself."""
+    for subject, decision in decisions.items():
+        table, _, rest = subject.partition(".")
+        name, _, key = rest.partition(".")
+        certain = decision.evidence[0].confidence is Confidence.CERTAIN
+        if table == "services" and key == "type" and decision.value and not certain:
+            path = decisions.get(f"services.{name}.path")
+            yield ServiceSpec(name, ServiceType(decision.value), path=path.value if path else "")
 
 
 def _no_command(name: str, decisions: Mapping[str, Decision]) -> ConfigError:

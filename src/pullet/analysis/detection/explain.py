@@ -50,7 +50,18 @@ def _shown(subject: str, value: str) -> str:
     return " && ".join(value.split("\n")) or "(none)"
 
 
-_FIRST = ("app", "dependencies", "server", "interface", "application", "processes", "build", "release", "static")
+_FIRST = (
+    "app",
+    "dependencies",
+    "server",
+    "interface",
+    "application",
+    "processes",
+    "build",
+    "release",
+    "services",
+    "static",
+)
 
 
 def _order(subject: str) -> int:

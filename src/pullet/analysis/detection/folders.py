@@ -6,13 +6,15 @@ Expressions are walked, never evaluated. The one known value is where the files 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pullet.analysis.detection.repository import dotted_name, literal_text
 
+NOT_KEPT = ", which is outside of the app's folder, among its code, or known only when it runs: so it is not kept"
 _REPOSITORY = PurePosixPath("/repository")  # any absolute path: what is below it is inside
+_LENGTH = 300  # characters of a path
 _STEPS = 300  # expressions looked at: names that refer to names can multiply
 _SAME = frozenset({"abspath", "realpath", "normpath", "str", "fspath", "Path", "PurePath", "resolve", "absolute"})
 
@@ -30,6 +32,19 @@ def folder_in_repository(
         return None
     whole = _REPOSITORY / found
     return str(whole.relative_to(_REPOSITORY)) if _REPOSITORY in whole.parents else None
+
+
+def kept(
+    node: ast.expr, values: Mapping[str, ast.expr], files: Mapping[str, str], file: str, code: Iterable[str]
+) -> str:
+    """The file or folder that an expression means, where it can outlive releases; else an empty text.
+
+    `code`: the app's Python files. What holds some of them comes with every release and cannot be kept.
+    """
+    found = folder_in_repository(node, values, files, file) or ""
+    hides = any(path == found or path.startswith(f"{found}/") for path in code)
+    unsafe = len(found) > _LENGTH or not found.isprintable() or found.split("/")[0] == ".git"
+    return "" if hides or unsafe else found
 
 
 @dataclass

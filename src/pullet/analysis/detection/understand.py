@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from pullet.analysis.detection.application import Application
 from pullet.analysis.detection.assemble import assemble
+from pullet.analysis.detection.backing import decide_services, decide_workers, is_fact
 from pullet.analysis.detection.decide import Rank, Tie, decide, decide_all
 from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points
 from pullet.analysis.detection.frameworks import OBJECT_NAMES
@@ -78,11 +79,13 @@ def _root_evidence(repository: Repository) -> Evidence:
 
 def _understand_root(repository: Repository, declared: Declared, name: str, more: Iterable[Evidence]) -> AppSpec:
     evidence = [*more, *declared.evidence, *(found for detector in DETECTORS for found in detector(repository))]
-    decisions = decide_all([found for found in evidence if found.subject != entry_points.SUBJECT])
+    settings = [found for found in evidence if found.subject != entry_points.SUBJECT and not is_fact(found.subject)]
+    decisions = decide_all(settings)
     if _COMMAND not in decisions:
         _decide_command(evidence, decisions, name)
     if not any(_is_command(subject) for subject in decisions):
         raise _nothing_found(repository, name)
+    decisions |= decide_services(evidence, decisions) | decide_workers(evidence, decisions)
     return assemble(repository.root, decisions)
 
 

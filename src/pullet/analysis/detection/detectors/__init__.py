@@ -7,12 +7,15 @@ from typing import TypeAlias
 
 from pullet.analysis.detection.detectors import (
     app_json,
+    celery,
     dependencies,
     django,
     entry_points,
     procfile,
     python_version,
     secret_key,
+    services,
+    sqlite,
 )
 from pullet.analysis.detection.repository import Repository
 from pullet.domain.app import Evidence
@@ -27,5 +30,8 @@ DETECTORS: tuple[Detector, ...] = (
     entry_points.detect,
     app_json.detect,
     secret_key.detect,
+    services.detect,
+    sqlite.detect,
+    celery.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""

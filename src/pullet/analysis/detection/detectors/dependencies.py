@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from pullet.analysis.detection.drivers import PACKAGES, needed_by
 from pullet.analysis.detection.repository import Repository, folder_of
 from pullet.domain.app import Confidence, DependencyKind, Evidence
 
@@ -131,21 +132,22 @@ def _from_pipfile(repository: Repository) -> Iterator[Requirement]:
 
 
 def _from_setup(repository: Repository) -> Iterator[Requirement]:
-    """setup.py is a program and setup.cfg has its own syntax: only quoted or bare names of servers are looked for."""
+    """setup.py is a program and setup.cfg has its own syntax: only quoted or bare names that matter are looked for."""
     for path in ("setup.py", "setup.cfg"):
         text = repository.text(path)
-        for server in SERVERS:
-            if found := re.search(
-                rf"""(?:^[ \t]*|["'])({server})(?:\[[a-z,]*\])?[ \t]*(?:["'<>=~!;]|$)""", text, re.MULTILINE
-            ):
-                yield Requirement(server, path, text.count("\n", 0, found.start(1)) + 1)
+        seen: set[str] = set()
+        for found in _IN_SETUP.finditer(text):
+            if found[1] not in seen:
+                seen.add(found[1])
+                yield Requirement(found[1], path, text.count("\n", 0, found.start(1)) + 1)
 
 
 def _named(repository: Repository, path: str, texts: list[Any]) -> Iterator[Requirement]:
     for text in texts:
         if isinstance(text, str) and (requirement := _requirement(text, path, 0)):
             bare = requirement.name.partition("[")[0]
-            line = repository.line_of(path, text) or repository.line_of(path, bare) if bare in _INTERESTING else 0
+            matters = bare in _INTERESTING or needed_by(requirement.name) is not None
+            line = repository.line_of(path, text) or repository.line_of(path, bare) if matters else 0
             yield requirement._replace(line=line)
 
 
@@ -157,7 +159,12 @@ def _requirement(text: str, path: str, line: int) -> Requirement | None:
     return Requirement(re.sub(r"[-_.]+", "-", found[1]).lower() + extras, path, line)
 
 
-_INTERESTING = frozenset(SERVERS) | {name.partition("[")[0] for name in _BRINGS}
+_INTERESTING = frozenset((*SERVERS, *PACKAGES, "celery")) | {name.partition("[")[0] for name in _BRINGS}
+_IN_SETUP = re.compile(
+    rf"""(?:^[ \t]{{0,40}}|["'])((?:{"|".join(sorted((*SERVERS, *PACKAGES, "celery"), key=len, reverse=True))})"""
+    r"""(?:\[[a-z,]{0,40}\])?)[ \t]{0,40}(?:["'<>=~!;]|$)""",
+    re.MULTILINE,
+)
 
 
 def _with_extras(packages: dict[str, Any]) -> list[Any]:

@@ -13,11 +13,13 @@ from shlex import quote
 from pullet.analysis.detection.application import WSGI, Application
 from pullet.analysis.detection.detectors import entry_points
 from pullet.analysis.detection.detectors.dependencies import requirements
-from pullet.analysis.detection.folders import folder_in_repository
+from pullet.analysis.detection.folders import NOT_KEPT, folder_in_repository, kept
 from pullet.analysis.detection.repository import Repository, folder_of, literal_text
 from pullet.domain.app import Confidence, Evidence
 
 INTERFACE_SUBJECT = "interface"
+VOLUME = "fact.volume"
+"""Subject; the value is a folder, or empty where it cannot be kept."""
 _DETECTOR = "Django"
 _SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,9}")
@@ -41,12 +43,13 @@ class _Project:
 
 
 @dataclass
-class _Settings:
+class Settings:
     """Top-level assignments of a settings module, later ones winning, with the file that each is in."""
 
     values: dict[str, ast.expr] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
 
 def detect(repository: Repository) -> Iterable[Evidence]:
@@ -64,7 +67,14 @@ def detect(repository: Repository) -> Iterable[Evidence]:
     settings = _read_settings(repository, project, module)
     yield from _interface(repository, settings)
     yield from _static(repository, project, settings)
+    yield from _media(repository, settings)
     yield from _migrate(repository, project, settings)
+
+
+def settings_of(repository: Repository) -> Settings | None:
+    """The settings that a Django project is served with; None where there is no project."""
+    project = _project(repository)
+    return _read_settings(repository, project, _settings_module(repository, project)[0]) if project else None
 
 
 def _entries(repository: Repository) -> list[str]:
@@ -117,13 +127,13 @@ def _settings_module(repository: Repository, project: _Project) -> tuple[str, tu
     return project.settings, (project.manage, project.line)
 
 
-def _read_settings(repository: Repository, project: _Project, module: str) -> _Settings:
-    settings = _Settings()
+def _read_settings(repository: Repository, project: _Project, module: str) -> Settings:
+    settings = Settings()
     _add_settings(repository, project, module, settings, set())
     return settings
 
 
-def _add_settings(repository: Repository, project: _Project, module: str, settings: _Settings, seen: set[str]) -> None:
+def _add_settings(repository: Repository, project: _Project, module: str, settings: Settings, seen: set[str]) -> None:
     stem = project.inside(module.replace(".", "/"))
     path = f"{stem}.py" if f"{stem}.py" in repository.paths else f"{stem}/__init__.py"
     tree = repository.module(path)
@@ -131,6 +141,7 @@ def _add_settings(repository: Repository, project: _Project, module: str, settin
         return
     seen.add(module)
     settings.texts.append(repository.text(path))
+    settings.paths.append(path)
     is_package = path.endswith("/__init__.py")
     for statement in tree.body:
         match statement:
@@ -153,7 +164,7 @@ def _absolute(statement: ast.ImportFrom, module: str, is_package: bool) -> str:
     return ".".join([*base, *([statement.module] if statement.module else [])])
 
 
-def _interface(repository: Repository, settings: _Settings) -> Iterator[Evidence]:
+def _interface(repository: Repository, settings: Settings) -> Iterator[Evidence]:
     """ASGI where somebody chose it. WSGI_APPLICATION says nothing: every new project has it."""
     node = settings.values.get("ASGI_APPLICATION")
     if node is not None:
@@ -167,7 +178,7 @@ def _interface(repository: Repository, settings: _Settings) -> Iterator[Evidence
             return
 
 
-def _static(repository: Repository, project: _Project, settings: _Settings) -> Iterator[Evidence]:
+def _static(repository: Repository, project: _Project, settings: Settings) -> Iterator[Evidence]:
     """collectstatic and a mount, where STATIC_ROOT lies in the repository; elsewhere nothing could be written."""
     root = settings.values.get("STATIC_ROOT")
     if root is None or not any("django.contrib.staticfiles" in text for text in settings.texts):
@@ -188,7 +199,18 @@ def _static_url(node: ast.expr | None) -> str | None:
     return f"/{text}" if re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+){0,5}", text) and ".." not in text else None
 
 
-def _migrate(repository: Repository, project: _Project, settings: _Settings) -> Iterator[Evidence]:
+def _media(repository: Repository, settings: Settings) -> Iterator[Evidence]:
+    """Uploads. They are kept and never served by themselves: who may see them is for the app to say."""
+    root = settings.values.get("MEDIA_ROOT")
+    if root is None or literal_text(root) == "":
+        return
+    file = settings.files["MEDIA_ROOT"]
+    folder = kept(root, settings.values, settings.files, file, repository.python_files)
+    because = "MEDIA_ROOT of the settings" + ("" if folder else NOT_KEPT)
+    yield _say(repository, VOLUME, folder, (file, root.lineno), because)
+
+
+def _migrate(repository: Repository, project: _Project, settings: Settings) -> Iterator[Evidence]:
     if "DATABASES" not in settings.values and settings.texts:
         return
     place = (project.manage, project.line)

@@ -1,0 +1,166 @@
+"""From facts to backing services and the processes that come with them: pure rules over evidence.
+
+A service is given only where a driver for it is among the dependencies. A type that the owner declares is not detected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from pullet.analysis.detection.detectors import celery, django, services, sqlite
+from pullet.analysis.detection.drivers import POSTGRESQL, VALKEY
+from pullet.domain.app import Confidence, Decision, Evidence
+
+SWITCH = "app.detect_services"
+_FACT = "fact."
+_NAMES = {"postgresql": "db", "valkey": "redis", "sqlite": "sqlite", "volume": "media"}
+_FILES = 5  # SQLite files of one app
+_WORKER = "worker --loglevel=info --concurrency=1"
+_BEAT = "beat --loglevel=info --schedule /tmp/celerybeat-schedule"
+_BEATS = frozenset({"beat", "-B", "--beat"})
+_ALIASES = {"redis": VALKEY}
+
+_Because: TypeAlias = tuple[Evidence, ...]
+
+
+def is_fact(subject: str) -> bool:
+    """Whether evidence only supports other decisions and is no setting by itself."""
+    return subject.startswith(_FACT)
+
+
+def decide_services(evidence: Sequence[Evidence], decisions: Mapping[str, Decision]) -> dict[str, Decision]:
+    """Decisions on services that nobody declared, by subject: `services.db.type`, `services.sqlite.path`.
+
+    An empty type is a service that is not given; its evidence says why.
+    """
+    declared = _declared(decisions)
+    if SWITCH in decisions and decisions[SWITCH].value == "false":
+        return {}
+    facts = _Facts(evidence)
+    postgresql = _postgresql(facts)
+    in_use = bool(postgresql) or POSTGRESQL in declared.values()
+    found: dict[str, list[tuple[str, _Because]]] = {
+        POSTGRESQL: [("", postgresql)] if postgresql else [],
+        VALKEY: [("", valkey)] if (valkey := _valkey(facts)) else [],
+        "sqlite": _files(facts, instead=in_use),
+        "volume": [(each.value, (each,)) for each in facts.of(django.VOLUME)[:1]],
+    }
+    wanted = {kind: each for kind, each in found.items() if kind not in declared.values()}
+    return dict(_decisions(wanted, taken=set(declared)))
+
+
+def decide_workers(evidence: Sequence[Evidence], decisions: Mapping[str, Decision]) -> dict[str, Decision]:
+    """Celery's worker and beat, where no process that is written down does their work."""
+    facts = _Facts(evidence)
+    apps = facts.of(celery.APP)
+    if not apps or not facts.of(services.CELERY):
+        return {}
+    written = [found.value.split() for subject, found in decisions.items() if _is_command(subject)]
+    celeries = [set(words) for words in written if any("celery" in word for word in words)]
+    proposed: dict[str, tuple[str, _Because]] = {}
+    if not any("worker" in words for words in celeries):
+        proposed["worker"] = (_WORKER, apps)
+    if not any(_BEATS & words for words in celeries) and (timetables := facts.of(celery.TIMETABLE)):
+        proposed["beat"] = (_BEAT, (*apps[:1], *timetables[:1]))
+    subjects = {f"processes.{name}.command": found for name, found in proposed.items()}
+    return {
+        subject: _process(subject, options, because)
+        for subject, (options, because) in subjects.items()
+        if subject not in decisions
+    }
+
+
+def _is_command(subject: str) -> bool:
+    return subject.startswith("processes.") and subject.endswith(".command")
+
+
+def _process(subject: str, options: str, because: _Because) -> Decision:
+    """The first Celery app's; others are what else it could have been."""
+    first = because[0].value
+    chosen: list[Evidence] = []
+    others: list[Evidence] = []
+    for each in because:
+        is_app = each.subject == celery.APP
+        (others if is_app and each.value != first else chosen).append(
+            replace(each, subject=subject, value=f"{each.value if is_app else first} {options}")
+        )
+    return Decision(subject, f"{first} {options}", tuple(chosen), tuple(others))
+
+
+class _Facts:
+    def __init__(self, evidence: Iterable[Evidence]) -> None:
+        self._by_subject: dict[str, list[Evidence]] = {}
+        for found in evidence:
+            if is_fact(found.subject):
+                self._by_subject.setdefault(found.subject, []).append(found)
+
+    def of(self, subject: str) -> tuple[Evidence, ...]:
+        return tuple(self._by_subject.get(subject, ()))
+
+    def drivers(self, kind: str) -> tuple[Evidence, ...]:
+        return self.of(f"{services.DRIVER}.{kind}")
+
+    def reads(self, kind: str) -> tuple[Evidence, ...]:
+        return self.of(f"{services.READ}.{kind}")
+
+
+def _declared(decisions: Mapping[str, Decision]) -> dict[str, str]:
+    """Types of the declared services, by name."""
+    parts = ((subject.split("."), decision) for subject, decision in decisions.items())
+    return {
+        keys[1]: _ALIASES.get(decision.value, decision.value)
+        for keys, decision in parts
+        if len(keys) == 3 and keys[0] == "services" and keys[2] == "type"
+    }
+
+
+def _postgresql(facts: _Facts) -> _Because | None:
+    """A driver and a variable that is read; a driver alone only where the app has no database yet."""
+    drivers, reads = facts.drivers(POSTGRESQL), facts.reads(POSTGRESQL)
+    if drivers and reads:
+        return (*drivers[:1], *reads[:1])
+    if drivers and not facts.of(sqlite.DEFAULT) and not facts.of(sqlite.OWN):
+        return tuple(replace(driver, confidence=Confidence.POSSIBLE) for driver in drivers[:1])
+    return None
+
+
+def _valkey(facts: _Facts) -> _Because | None:
+    drivers, reads = facts.drivers(VALKEY), facts.reads(VALKEY)
+    if not drivers and reads:
+        drivers = facts.of(services.CELERY)
+    return (*drivers[:1], *reads[:1]) if drivers else None
+
+
+def _files(facts: _Facts, *, instead: bool) -> list[tuple[str, _Because]]:
+    """The app's SQLite files, each with its evidence. `instead`: PostgreSQL takes the place of the default one."""
+    found = (*(() if instead else facts.of(sqlite.DEFAULT)), *facts.of(sqlite.OWN))
+    files: dict[str, _Because] = {}
+    for each in found:
+        files[each.value] = (*files.get(each.value, ()), each)
+    lost = files.pop("", ())
+    kept = list(files.items())[:_FILES]
+    return [*kept, ("", lost)] if lost else kept
+
+
+def _decisions(wanted: Mapping[str, Sequence[tuple[str, _Because]]], taken: set[str]) -> Iterator[tuple[str, Decision]]:
+    for kind, found in wanted.items():
+        for path, because in found:
+            name = _free_name(kind, taken)
+            taken.add(name)
+            given = kind if path or kind in (POSTGRESQL, VALKEY) else ""
+            subject = f"services.{name}.type"
+            yield subject, _decision(subject, given, because)
+            if path:
+                yield f"services.{name}.path", _decision(f"services.{name}.path", path, because)
+
+
+def _free_name(kind: str, taken: set[str]) -> str:
+    wanted = _NAMES[kind]
+    numbered = (f"{wanted}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (wanted, *numbered) if name not in taken)
+
+
+def _decision(subject: str, value: str, because: _Because) -> Decision:
+    return Decision(subject, value, tuple(replace(each, subject=subject, value=value) for each in because))

@@ -1,0 +1,58 @@
+"""Packages that need a backing service, and variables that lead to one. Data, and how names are compared with it."""
+
+from __future__ import annotations
+
+import re
+
+POSTGRESQL, VALKEY = "postgresql", "valkey"
+
+PACKAGES = {
+    "psycopg": POSTGRESQL,
+    "psycopg2": POSTGRESQL,
+    "psycopg2-binary": POSTGRESQL,
+    "asyncpg": POSTGRESQL,
+    "pg8000": POSTGRESQL,
+    "redis": VALKEY,
+    "valkey": VALKEY,
+    "django-redis": VALKEY,
+    "django-valkey": VALKEY,
+    "channels-redis": VALKEY,
+    "flask-redis": VALKEY,
+    "redis-om": VALKEY,
+    "rq": VALKEY,
+    "django-rq": VALKEY,
+    "flask-rq2": VALKEY,
+    "arq": VALKEY,
+}
+
+EXTRAS = {
+    # what `sqlalchemy[asyncpg]`, `celery[redis]` and the like bring along
+    "postgresql": POSTGRESQL,
+    "postgresql-psycopg": POSTGRESQL,
+    "postgresql-psycopgbinary": POSTGRESQL,
+    "postgresql-psycopg2binary": POSTGRESQL,
+    "postgresql-asyncpg": POSTGRESQL,
+    "postgresql-pg8000": POSTGRESQL,
+    "psycopg": POSTGRESQL,
+    "psycopg2": POSTGRESQL,
+    "asyncpg": POSTGRESQL,
+    "redis": VALKEY,
+    "valkey": VALKEY,
+}
+
+_VARIABLES = {
+    POSTGRESQL: re.compile(r"DATABASE_URL|POSTGRES(QL)?_[A-Z_]{1,40}|PG(HOST|HOSTADDR|PORT|USER|PASSWORD|DATABASE)"),
+    VALKEY: re.compile(r"(REDIS|VALKEY)_[A-Z_]{1,40}|CELERY_BROKER_URL"),
+}
+
+
+def needed_by(requirement: str) -> str | None:
+    """The type of service that a requirement, as `celery[redis]`, is a driver for."""
+    name, _, extras = requirement.rstrip("]").partition("[")
+    found = (EXTRAS.get(re.sub(r"[-_.]+", "-", extra)) for extra in extras.split(","))
+    return PACKAGES.get(name) or next((service for service in found if service), None)
+
+
+def led_to_by(variable: str) -> str | None:
+    """The type of service whose address a variable holds."""
+    return next((service for service, names in _VARIABLES.items() if names.fullmatch(variable)), None)
