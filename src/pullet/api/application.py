@@ -13,7 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from pullet import __version__
+from pullet.api.data import data_routes
 from pullet.api.parameters import PROGRESS, Author, Environment
+from pullet.api.previews import preview_routes
 from pullet.api.secrets import secret_routes
 from pullet.api.streams import ProgressLines, answer, status_code, stream
 from pullet.domain.errors import PulletError
@@ -35,6 +37,8 @@ def create_api(control: Control, stop: Callable[[], None]) -> FastAPI:
     api.include_router(_questions(control), prefix="/v1")
     api.include_router(_requests(control, stop), prefix="/v1")
     api.include_router(secret_routes(control), prefix="/v1")
+    api.include_router(data_routes(control), prefix="/v1")
+    api.include_router(preview_routes(control), prefix="/v1")
     return api
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tomlkit
@@ -72,6 +72,20 @@ def set_rollback(app: str, text: str, environment: str, hold: Hold) -> str:
 
 def clear_rollback(app: str, text: str, environment: str) -> str:
     return _edit_environment(app, text, environment, lambda table: _put(table, "rollback", None))
+
+
+def set_previews(app: str, text: str, changes: Mapping[str, object] | None) -> str:
+    """Switch previews on, with these settings changed; None: off."""
+
+    def change(document: Any) -> None:
+        if changes is None:
+            document.pop("previews", None)
+            return
+        if "previews" not in document:
+            document["previews"] = tomlkit.table()
+        document["previews"].update(changes)
+
+    return _edit(app, text, change)
 
 
 def set_variable(app: str, text: str, environment: str, name: str, value: str) -> str:

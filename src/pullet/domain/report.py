@@ -121,6 +121,23 @@ class ScheduleReport:
 
 
 @dataclass(frozen=True)
+class PreviewReport:
+    """`pullet previews`."""
+
+    enabled: bool
+    branches: tuple[str, ...]
+    """Patterns."""
+    clone_data_from: str | None
+    expire_after: float | None
+    """Seconds."""
+    limit: int
+    environments: tuple[tuple[str, str], ...]
+    """(branch, environment)."""
+    passed_over: tuple[tuple[str, str], ...]
+    """(branch, why it has none)."""
+
+
+@dataclass(frozen=True)
 class Progress:
     """One line of a stream that ends with `done`."""
 
