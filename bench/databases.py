@@ -118,7 +118,7 @@ def median(values: list[float]) -> str:
 
 async def main(sizes: list[int], passes: int) -> None:
     root = Path(tempfile.mkdtemp(prefix="pullet-bench-"))
-    root.chmod(0o711)
+    root.chmod(0o711)  # noqa: ASYNC240 - before anything runs
     bench = Bench(root)
     try:
         await provisions(bench)

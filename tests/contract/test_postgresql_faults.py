@@ -142,7 +142,7 @@ async def test_an_unchanged_origin_is_copied_by_its_files_and_a_changed_one_neve
             assert await world.read(clone) == {"one"}
             await world.write(grant, "two")
     assert await world.read(clone) == {"one", "two"}
-    by_files = ["has not changed" in line for line in said if "reading" in line or "has not changed" in line]
+    by_files = ["has not changed" in line for line in said if "copying shop" in line or "has not changed" in line]
     assert by_files == [False, True, True, False]
 
 

@@ -14,7 +14,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pullet.drivers.services.postgresql.copying import Copying
+from pullet.drivers.services.postgresql.copying import Copying, Owned
 from pullet.drivers.services.postgresql.records import Record
 from pullet.drivers.services.postgresql.sql import Psql, identifier, literal, write_private
 from pullet.ports import LogSink
@@ -40,6 +40,11 @@ class Witness:
         """Of the whole server: two that are equal have no write between them. Empty while one is under way."""
         xmin, xmax = str(await self.admin.value("SELECT pg_current_snapshot()::text AS now")).split(":")[:2]
         return xmax if xmin == xmax else ""
+
+    async def settle(self, database: str) -> None:
+        """Have done what else the next read would do to the files: PostgreSQL marks on a row that it is committed."""
+        if self.data is not None:
+            await self.admin.to(database).run("VACUUM", timeout=3600)
 
     async def state(self, database: str) -> str:
         """Digest of the files; empty where there is none to compare with."""
@@ -70,32 +75,26 @@ class Copies:
             await self._from_kept(origin, target, database)
             return
         await self._forget(origin)
-        dump = self.folder / f"{target.name}.dump"
-        await asyncio.to_thread(_emptied, dump)
-        try:
-            log(f"reading {origin.key}")
-            moment = await self.witness.moment()
-            await self.copying.dump(origin.name, dump / "d")
-            state = await self.witness.state_as_of(origin.name, moment)
-            log(f"writing {target.key}")
-            await self._restore(origin, target, database, dump / "d", state)
-        finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, dump, ignore_errors=True))
+        log(f"copying {origin.key} to {target.key}")
+        await self.witness.settle(origin.name)
+        state = await self.witness.state_as_of(origin.name, await self.witness.moment())
+        if state:
+            await self._keep(origin, state)
+            await self._from_kept(origin, target, database)
+        else:  # by the next time it will have changed: a copy to keep would cost and serve nobody
+            await self.copying.databases.drop(origin.name + _KEPT)
+            await self._transfer(origin, database, target.name, target.password)
 
     async def remove(self, record: Record) -> None:
         await self._forget(record)
         await self.copying.databases.drop(record.name + _KEPT)
         await self.copying.databases.drop_role(record.name + _KEPT)
 
-    async def _restore(self, origin: Record, target: Record, database: str, dump: Path, state: str) -> None:
-        extensions = await self.copying.extensions(origin.name)
-        if not state:  # by the next time it will have changed: a copy to keep would cost and serve nobody
-            await self.copying.databases.drop(origin.name + _KEPT)
-            await self.copying.restore(dump, extensions, database, target.name, target.password)
-            return
+    async def _keep(self, origin: Record, state: str) -> None:
+        """Make the copy to keep, of an origin that is at least in that state."""
         kept, password = origin.name + _KEPT, secrets.token_urlsafe(24)
         await self.copying.databases.role(kept, password)
-        await self.copying.restore(dump, extensions, kept, kept, password)
+        await self._transfer(origin, kept, kept, password)
         # Its role owns what is in it and nothing else: who owns a file copy's content can be changed at one stroke.
         await self.copying.databases.admin.run(
             f"ALTER DATABASE {identifier(kept)} OWNER TO CURRENT_USER",
@@ -103,7 +102,14 @@ class Copies:
             f"ALTER DATABASE {identifier(kept)} ALLOW_CONNECTIONS false",
         )
         write_private(self._note(origin), state)
-        await self._from_kept(origin, target, database)
+
+    async def _transfer(self, origin: Record, database: str, role: str, password: str) -> None:
+        work = self.folder / f"{database}.work"
+        await asyncio.to_thread(_emptied, work)
+        try:
+            await self.copying.transfer(origin.name, work, Owned(database, role, password))
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, work, ignore_errors=True))
 
     async def _from_kept(self, origin: Record, target: Record, database: str) -> None:
         databases, kept = self.copying.databases, origin.name + _KEPT

@@ -7,6 +7,7 @@ in a session of the superuser it could make its app one. So extensions, which ne
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullet.domain.command import Command
-from pullet.domain.errors import CommandFailed, RuntimeFailed
+from pullet.domain.errors import CommandFailed, RuntimeFailed, ServiceFailed
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services.postgresql.databases import Databases
 from pullet.drivers.services.postgresql.programs import Programs
@@ -25,13 +26,28 @@ _EXTENSION = re.compile(r"\d+; \d+ \d+ (COMMENT - )?EXTENSION ")
 _SCHEMA = re.compile(r"\d+; \d+ \d+ SCHEMA ")
 # Indexes are built faster; a crash means doing it again, so nothing waits for the disk before the end.
 _HASTE = "-c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=2 -c synchronous_commit=off"
-_OTHERS_BUSINESS = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-publications", "--no-subscriptions")
+_OTHERS = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-publications", "--no-subscriptions")
+_READ = (*_OTHERS, "--no-security-labels", "--compress=0", "--no-sync", "--lock-wait-timeout=600000")
+_WRITE = (*_OTHERS, "--no-security-labels", "--single-transaction")  # what is made in it is loaded without WAL
 
 
 @dataclass(frozen=True)
 class Extension:
     name: str
     schema: str
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A database to be made, and whose it will be."""
+
+    database: str
+    role: str
+    password: str
+
+    def connection(self, admin: Connection) -> Connection:
+        """As its owner, on the way that the administrator comes."""
+        return replace(admin, user=self.role, password=self.password, database=self.database)
 
 
 @dataclass(frozen=True)
@@ -43,9 +59,8 @@ class Copying:
     async def dump(self, database: str, folder: Path) -> None:
         """Write the database, as of one moment, into `folder`, which is made. Not compressed: a backup store does that,
         and finds what is the same as in the last dump. Not synced."""
-        argv = (self.programs["pg_dump"], "--format=directory", "--compress=0", "--no-sync", *_OTHERS_BUSINESS)
-        limits = ("--no-security-labels", "--lock-wait-timeout=600000", f"--file={folder}")
-        await self._run(f"Could not read {database}", (*argv, *limits), self.databases.admin.connection.to(database))
+        argv = (self.programs["pg_dump"], "--format=directory", *_READ, f"--file={folder}")
+        await self._run(f"Could not read {database}", argv, self.databases.admin.connection.to(database))
 
     async def extensions(self, database: str) -> Sequence[Extension]:
         query = (
@@ -54,19 +69,48 @@ class Copying:
         )
         return [Extension(**row) for row in await self.databases.admin.to(database).rows(query)]
 
-    async def restore(
-        self, folder: Path, extensions: Sequence[Extension], database: str, role: str, password: str
-    ) -> None:
-        """Make `database`, which belongs to `role`, of what `dump` wrote. Half of it is left after a failure."""
-        await self.databases.drop(database)
-        await self.databases.create(database, role)
+    async def transfer(self, origin: str, work: Path, copy: Owned) -> None:
+        """Make `copy` of what the origin holds now. Reading and writing go on at once where the dump can be restored
+        in one go; `work` is an empty folder."""
+        extensions = await self.extensions(origin)
+        if not self._in_one_go(extensions):
+            await self.dump(origin, work / "dump")
+            await self.restore(work / "dump", extensions, copy)
+            return
+        await self._create(copy)
+        await self._extend(copy.database, extensions)
+        pipe = work / "pipe"
+        os.mkfifo(pipe, 0o600)
+        without = ("--exclude-extension=*",) if extensions else ()
+        reading = (self.programs["pg_dump"], "--format=custom", *_READ, *without, f"--file={pipe}", origin)
+        writing = (self.programs["pg_restore"], "--format=custom", *_WRITE, f"--dbname={copy.database}", str(pipe))
         admin = self.databases.admin.connection
-        mine = replace(admin, user=role, password=password, database=database)
+        try:
+            async with asyncio.TaskGroup() as tasks:  # the end of one ends the other, which would wait at the pipe
+                tasks.create_task(self._run(f"Could not read {origin}", reading, admin), name=f"dump:{origin}")
+                done = self._run(f"Could not write {copy.database}", writing, copy.connection(admin))
+                tasks.create_task(done, name=f"restore:{copy.database}")
+        except* ServiceFailed as failures:
+            raise failures.exceptions[0] from None
+
+    def _in_one_go(self, extensions: Sequence[Extension]) -> bool:
+        """Extensions have to be left out of what is restored, which old programs can do by a list only."""
+        return not extensions or (self.programs.major >= 17 and all(each.schema == "public" for each in extensions))
+
+    async def _create(self, copy: Owned) -> None:
+        await self.databases.drop(copy.database)
+        await self.databases.create(copy.database, copy.role)
+
+    async def restore(self, folder: Path, extensions: Sequence[Extension], copy: Owned) -> None:
+        """Make `copy` of what `dump` wrote. Half of it is left after a failure."""
+        await self._create(copy)
+        admin = self.databases.admin.connection
+        mine = copy.connection(admin)
         listing = (self.programs["pg_restore"], "--list", str(folder))
         entries = (await self._run("The dump cannot be read", listing, admin)).splitlines()
         schemas = [entry for entry in entries if _SCHEMA.match(entry)]
         await self._restore(folder, schemas, mine)
-        await self._extend(database, extensions)
+        await self._extend(copy.database, extensions)
         done = {*schemas, *filter(_EXTENSION.match, entries)}
         await self._restore(folder, [entry for entry in entries if entry not in done], mine)
 
@@ -89,7 +133,7 @@ class Copying:
         with tempfile.NamedTemporaryFile("w", suffix=".list") as file:
             await asyncio.to_thread(file.write, "\n".join(entries))
             file.flush()
-            argv = (self.programs["pg_restore"], *_OTHERS_BUSINESS, "--no-security-labels", "--single-transaction")
+            argv = (self.programs["pg_restore"], *_WRITE)
             where = (f"--use-list={file.name}", f"--dbname={connection.database}", str(folder))
             await self._run(f"Could not restore into {connection.database}", (*argv, *where), connection)
 

@@ -19,7 +19,7 @@ from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState,
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services import sealed
 from pullet.drivers.services.postgresql.copies import Copies, Witness
-from pullet.drivers.services.postgresql.copying import Copying, Extension
+from pullet.drivers.services.postgresql.copying import Copying, Extension, Owned
 from pullet.drivers.services.postgresql.databases import Databases, Found
 from pullet.drivers.services.postgresql.records import Record, Records
 from pullet.drivers.services.postgresql.server import ExternalServer, ManagedServer, Server
@@ -128,7 +128,8 @@ class PostgresProvider:
         async with self._locks[key]:
             record = self._records.open(key)
             copying = await self._copying()
-            await copying.restore(folder / "database", extensions, record.name + _NEW, record.name, record.password)
+            copy = Owned(record.name + _NEW, record.name, record.password)
+            await copying.restore(folder / "database", extensions, copy)
             await self._put_in_place(record, spec)
 
     async def _put_in_place(self, record: Record, spec: ServiceSpec) -> None:
