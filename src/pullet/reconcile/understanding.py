@@ -36,7 +36,7 @@ def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
     return replace(
         spec,
         processes=tuple(_override(process, overrides.get(process.name)) for process in spec.processes),
-        services=services_beside(spec, dict(environment.variables)),
+        services=services_beside(spec, (name for name, _ in (*environment.variables, *environment.secrets))),
         variables=tuple({**dict(spec.variables), **dict(environment.variables)}.items()),
     )
 
