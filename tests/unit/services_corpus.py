@@ -236,6 +236,7 @@ CASES = [
         fastapi("import sqlite3\na = sqlite3.connect('a.db')\nb = sqlite3.connect('b.db')"),
         (sqlite("a.db"), sqlite("b.db", "sqlite-2")),
     ),
+    Case("a URI for sqlite3", fastapi("import sqlite3\na = sqlite3.connect('file:a.db', uri=True)")),
     Case("a path into git", fastapi("import sqlite3\na = sqlite3.connect('.git/config')")),
     # uploads
     Case("media", django("MEDIA_ROOT = BASE_DIR / 'media'\nMEDIA_URL = 'media/'"), (media("media"),)),

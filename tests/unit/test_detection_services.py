@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pullet.analysis.detection import Row, explain
-from tests.unit.services_corpus import CASES, SQLITE, Case, celery, django, flask
+from pullet.analysis.detection import Row, explain, services_beside
+from tests.unit.services_corpus import CASES, DB, REDIS, SQLITE, Case, celery, django, flask
 from tests.unit.test_detection import understood
 
 
@@ -53,6 +55,16 @@ def test_another_celery_app_is_named() -> None:
     row = rows(files)["processes.worker.command"]
     assert (row.value.split()[2], row.where) == ("jobs:one", "jobs.py:2")
     assert row.instead_of == ("celery -A jobs:two worker --loglevel=info --concurrency=1 (jobs.py:3)",)
+
+
+def test_an_environment_with_a_database_of_its_own_is_given_none() -> None:
+    files = flask("import os\nx = os.environ['DATABASE_URL']", "asyncpg\nredis")
+    spec = understood(files)
+    assert services_beside(spec, ["DEBUG", "POSTGRES_DB"]) == (DB, REDIS)
+    assert services_beside(spec, ["DATABASE_URL"]) == (REDIS,)
+    assert services_beside(spec, ["REDIS_HOST"]) == (DB,)
+    declared = replace(understood(files | {"pullet.toml": "[services.db]\ntype = 'postgresql'"}), services=(DB,))
+    assert services_beside(declared, ["DATABASE_URL"]) == (DB,)
 
 
 def test_a_declared_service_is_explained() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from pullet.analysis.detection import files_to_read, understand
+from pullet.analysis.detection import files_to_read, services_beside, understand
 from pullet.config.app_file import APP_FILE, PYPROJECT, find_app_file
 from pullet.domain.app import AppSpec, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
@@ -36,6 +36,7 @@ def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
     return replace(
         spec,
         processes=tuple(_override(process, overrides.get(process.name)) for process in spec.processes),
+        services=services_beside(spec, (name for name, _ in (*environment.variables, *environment.secrets))),
         variables=tuple({**dict(spec.variables), **dict(environment.variables)}.items()),
         secrets_sealed=environment.secrets,
     )

@@ -4,8 +4,9 @@
 Detectors emit evidence; `decide` alone chooses.
 """
 
+from pullet.analysis.detection.backing import services_beside
 from pullet.analysis.detection.explain import Row, explain
 from pullet.analysis.detection.selection import files_to_read
 from pullet.analysis.detection.understand import understand
 
-__all__ = ["Row", "explain", "files_to_read", "understand"]
+__all__ = ["Row", "explain", "files_to_read", "services_beside", "understand"]

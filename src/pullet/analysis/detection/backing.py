@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from pullet.analysis.detection.detectors import celery, django, services, sqlite
-from pullet.analysis.detection.drivers import POSTGRESQL, VALKEY
-from pullet.domain.app import Confidence, Decision, Evidence
+from pullet.analysis.detection.drivers import POSTGRESQL, VALKEY, address_in
+from pullet.domain.app import AppSpec, Confidence, Decision, Evidence
+from pullet.domain.services import ServiceSpec
 
 SWITCH = "app.detect_services"
 _FACT = "fact."
@@ -40,15 +41,38 @@ def decide_services(evidence: Sequence[Evidence], decisions: Mapping[str, Decisi
         return {}
     facts = _Facts(evidence)
     postgresql = _postgresql(facts)
-    in_use = bool(postgresql) or POSTGRESQL in declared.values()
     found: dict[str, list[tuple[str, _Because]]] = {
         POSTGRESQL: [("", postgresql)] if postgresql else [],
         VALKEY: [("", valkey)] if (valkey := _valkey(facts)) else [],
-        "sqlite": _files(facts, instead=in_use),
+        "sqlite": _files(facts, instead=bool(postgresql) or POSTGRESQL in declared.values()),
         "volume": [(each.value, (each,)) for each in facts.of(django.VOLUME)[:1]],
     }
-    wanted = {kind: each for kind, each in found.items() if kind not in declared.values()}
+    settled = {*declared.values(), *_own(_variables(decisions))}
+    wanted = {kind: each for kind, each in found.items() if kind not in settled}
     return dict(_decisions(wanted, taken=set(declared)))
+
+
+def services_beside(spec: AppSpec, variables: Iterable[str]) -> tuple[ServiceSpec, ...]:
+    """The services of an app in an environment that sets `variables`: nothing detected whose address is among them."""
+    own = _own(variables)
+    detected = {
+        decision.subject.split(".")[1]
+        for decision in spec.decisions
+        if decision.subject.startswith("services.") and decision.evidence[0].confidence is not Confidence.CERTAIN
+    }
+    return tuple(each for each in spec.services if not (each.name in detected and each.type in own))
+
+
+def _variables(decisions: Mapping[str, Decision]) -> Iterator[str]:
+    """Names of the variables that pullet.toml sets, or demands of the fleet file."""
+    yield from (subject.removeprefix("variables.") for subject in decisions if subject.startswith("variables."))
+    if "secrets.required" in decisions:
+        yield from decisions["secrets.required"].value.split("\n")
+
+
+def _own(variables: Iterable[str]) -> set[str]:
+    """Types of services that the owner brings along, told by the addresses that are set."""
+    return {kind for name in variables if (kind := address_in(name))}
 
 
 def decide_workers(evidence: Sequence[Evidence], decisions: Mapping[str, Decision]) -> dict[str, Decision]:

@@ -56,3 +56,8 @@ def needed_by(requirement: str) -> str | None:
 def led_to_by(variable: str) -> str | None:
     """The type of service whose address a variable holds."""
     return next((service for service, names in _VARIABLES.items() if names.fullmatch(variable)), None)
+
+
+def address_in(variable: str) -> str | None:
+    """The type of service that an app has of its own where this variable is set by hand: `REDIS_URL`, `PGHOST`."""
+    return led_to_by(variable) if variable.endswith(("_URL", "HOST", "HOSTADDR")) else None

@@ -25,7 +25,7 @@ _FALLBACKS = frozenset({"get", "getenv", "env", "config", "str", "path"})
 _UNKNOWN = "/unknown"  # any path outside
 _LIMIT = 50  # pieces of evidence
 _NAMES = 5  # that stand for one another
-_IN_MEMORY = (":memory:", "file:")
+_NO_PATHS = ("/", ":memory:", "file:")
 
 
 def detect(repository: Repository) -> Iterable[Evidence]:
@@ -110,7 +110,7 @@ def _url(repository: Repository, node: ast.expr, scope: _Scope, instance: str | 
     """`instance`: what relative paths start from; None where that is not known."""
     path, scope = _resolved(_path_of(node), scope)
     text = literal_text(path)
-    if text and not text.startswith(("/", *_IN_MEMORY)):
+    if text and not text.startswith(_NO_PATHS):
         path = _text_at(node, f"{instance}/{text}" if instance else _UNKNOWN)
     yield from _kept(repository, DEFAULT, path, scope)
 
@@ -163,8 +163,9 @@ def _in_instance_folder(node: ast.AST) -> ast.Constant | None:
 def _kept(repository: Repository, subject: str, path: ast.expr, scope: _Scope) -> Iterator[Evidence]:
     path, (values, files, file) = _resolved(path, scope)
     text = literal_text(path)
-    if text is not None and (not text or text.startswith(_IN_MEMORY)):
+    if text is not None and (not text or ":memory:" in text or "mode=memory" in text):
         return
+    path = _text_at(path, _UNKNOWN) if text and text.startswith("file:") else path
     found = kept(path, values, files, file, repository.python_files)
     because = f"{file} works on SQLite" + ("" if found else " in a file" + NOT_KEPT)
     place = repository.place(file, getattr(path, "lineno", 0))

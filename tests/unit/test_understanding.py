@@ -1,0 +1,46 @@
+"""Declared, detected and overridden: what becomes of an app's services and schedules between git and the plan."""
+
+from __future__ import annotations
+
+from pullet.domain.app import AppSpec, Schedule
+from pullet.domain.fleet import EnvironmentSpec, Track, TrackKind
+from pullet.domain.identity import EnvironmentKey
+from pullet.domain.services import ServiceSpec, ServiceType
+from pullet.reconcile.understanding import apply_overrides, understand_app
+from tests.fakes.source import FakeTree
+from tests.unit.services_corpus import DB, REDIS, flask
+
+READS = "import os\nx = os.environ['DATABASE_URL']"
+CONFIG = """[services.files]
+type = "volume"
+path = "uploads"
+[schedule.clean]
+cron = "@daily"
+command = "python clean.py"
+"""
+
+
+async def understood(files: dict[str, str]) -> AppSpec:
+    return await understand_app(FakeTree({path: text.encode() for path, text in files.items()}), "shop")
+
+
+def environment(variables: dict[str, str], secrets: dict[str, str]) -> EnvironmentSpec:
+    key = EnvironmentKey("shop", "production")
+    track = Track(TrackKind.BRANCH, "main")
+    return EnvironmentSpec(key, track, variables=tuple(variables.items()), secrets=tuple(secrets.items()))
+
+
+async def test_declared_services_come_first_and_detected_ones_are_added() -> None:
+    spec = await understood(flask(READS, "asyncpg\nredis") | {"pullet.toml": CONFIG})
+    assert spec.services == (ServiceSpec("files", ServiceType.VOLUME, path="uploads"), DB, REDIS)
+    assert spec.schedules == (Schedule("clean", "@daily", "python clean.py"),)
+
+
+async def test_without_pullet_toml() -> None:
+    assert (await understood(flask(READS, "asyncpg"))).services == (DB,)
+
+
+async def test_an_address_in_the_fleet_file_takes_the_place_of_a_detected_service() -> None:
+    spec = await understood(flask(READS, "asyncpg\nredis"))
+    assert apply_overrides(spec, environment({"LOG": "x"}, {})).services == (DB, REDIS)
+    assert apply_overrides(spec, environment({"REDIS_URL": "x"}, {"DATABASE_URL": "age:x"})).services == ()
