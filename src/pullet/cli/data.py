@@ -123,7 +123,7 @@ def backups(as_json: bool) -> None:
 
 
 @click.command(
-    epilog="Examples:  pullet restore shop   ·   pullet restore shop --service db --backup 1a2b   ·   pullet restore --all"
+    epilog="Examples:  pullet restore shop  ·  pullet restore shop --service db  ·  pullet restore --all"
 )
 @click.argument("app", required=False)
 @environment_option
