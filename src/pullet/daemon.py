@@ -40,6 +40,7 @@ from pullet.drivers.runtime.runtime import ShimRuntime
 from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
 from pullet.drivers.secrets import TargetSecrets
+from pullet.drivers.services.folders import FolderProvider, SqliteProvider
 from pullet.drivers.services.postgresql.provider import PostgresProvider
 from pullet.operations.control import Control, Settings
 from pullet.operations.diagnose import capabilities
@@ -147,7 +148,13 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
     if chosen.fleet:
         fleet = RemoteFleet(chosen.fleet, chosen.target, source)
     store = SqliteStore(home.database, clock)
-    services = Services((PostgresProvider(home, runner, supervisor, external=chosen.postgresql),))
+    services = Services(
+        (
+            PostgresProvider(home, runner, supervisor, external=chosen.postgresql),
+            SqliteProvider(home, sandbox),
+            FolderProvider(home, sandbox),
+        )
+    )
     neighbours = Neighbours(
         home=home,
         clock=clock,

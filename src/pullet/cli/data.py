@@ -122,9 +122,7 @@ def backups(as_json: bool) -> None:
     return None
 
 
-@click.command(
-    epilog="Examples:  pullet restore shop  ·  pullet restore shop --service db  ·  pullet restore --all"
-)
+@click.command(epilog="Examples:  pullet restore shop  ·  pullet restore shop --service db  ·  pullet restore --all")
 @click.argument("app", required=False)
 @environment_option
 @_service_option

@@ -1,0 +1,277 @@
+"""Files and folders that outlive releases: `volume` and `sqlite`.
+
+Both are a folder of the app's user, `data` in `Home.service`. A volume's is the volume; a sqlite's holds the database
+with its journals beside it. The rule of one writer: every process of the one environment on this box may write, and for
+a database SQLite's own locks put them in order (two releases overlap for a moment at each deployment); no other
+environment and no other box ever sees the folder.
+
+The folder belongs to hostile code: it may hold links to anywhere, and changes while it is read. Nothing is followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from pullet.domain.errors import DiskFull, PulletError, ServiceFailed
+from pullet.domain.home import Home
+from pullet.domain.identity import EnvironmentKey
+from pullet.domain.runtime import Capability
+from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
+from pullet.drivers.confinement import Sandbox
+from pullet.drivers.services import sealed, trees
+from pullet.drivers.services.naming import own_variable
+from pullet.drivers.services.untrusted import copy_regular
+from pullet.ports import LogSink
+
+_RECORD = "service.json"
+_DATA = "data"
+_NEW = "data.new"
+_OLD = "data.old"
+_SEEDED = "seeded"
+_PACKED = "data.tar"
+
+
+class FolderProvider:
+    """Of one of the two types; `volume` here, `sqlite` below differs in what a consistent copy is."""
+
+    type = ServiceType.VOLUME
+
+    def __init__(self, home: Home, sandbox: Sandbox) -> None:
+        self._home = home
+        self._sandbox = sandbox
+
+    async def provide(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
+        await self._in_thread(key, self._have, key)
+        return self._grant(key, spec)
+
+    async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
+        await self._in_thread(key, self._seed, key, spec, source)
+
+    async def ensure(self) -> None:
+        """Files need nothing to run."""
+
+    async def observe(self, environment: EnvironmentKey | None = None) -> Sequence[ServiceState]:
+        return await asyncio.to_thread(self._observe, environment)
+
+    async def clone(self, origin: ServiceKey, key: ServiceKey, spec: ServiceSpec, log: LogSink) -> Grant:
+        if origin == key or not (self._folder(origin) / _RECORD).exists():
+            raise ServiceFailed(f"{key} cannot be a copy of {origin}", context="There is nothing to copy.")
+        await self._in_thread(key, self._have, key)
+        skipped = await self._in_thread(key, self._replace, key, lambda new: self._copy(origin, new))
+        for path in skipped:
+            log(f"not copied, it is no file, folder or link: {path}")
+        return self._grant(key, spec)
+
+    async def dump(self, key: ServiceKey, folder: Path) -> None:
+        if not (self._folder(key) / _RECORD).exists():
+            raise ServiceFailed(f"There is no {self.type} {key}")
+        await self._in_thread(key, self._dump, key, folder)
+
+    async def load(self, key: ServiceKey, spec: ServiceSpec, folder: Path) -> None:  # noqa: ARG002 - see the port
+        facts = await asyncio.to_thread(sealed.check, folder)
+        if facts.get("type") != self.type:
+            raise ServiceFailed(f"The dump in {folder} is not one of a {self.type}", context=str(facts))
+        await self._in_thread(key, self._have, key)
+        await self._in_thread(key, self._replace, key, lambda new: trees.unpack(folder / _PACKED, new))
+
+    async def remove(self, key: ServiceKey) -> None:
+        await self._in_thread(key, self._remove, key)
+
+    async def stop(self, environment: EnvironmentKey | None = None) -> None:
+        """There is nothing that runs."""
+
+    async def capabilities(self) -> Sequence[Capability]:
+        return (Capability(self.type, True, f"in {self._home.services}"),)
+
+    # --- what a type may do otherwise
+
+    def _grant(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
+        data = self._folder(key) / _DATA
+        return Grant(
+            variables=((own_variable(spec.name, "PATH"), str(data)),),
+            folders=(str(data),),
+            links=((spec.path, str(data)),),
+        )
+
+    def _seed_into(self, source: Path, data: Path, spec: ServiceSpec) -> None:  # noqa: ARG002
+        if source.is_dir():
+            trees.copy(source, data)
+
+    def _copy(self, origin: ServiceKey, new: Path) -> Sequence[str]:
+        """A file that is written to meanwhile may be as it was at any moment; one that goes is not there."""
+        return trees.copy(self._folder(origin) / _DATA, new)
+
+    # --- files
+
+    def _have(self, key: ServiceKey) -> None:
+        folder = self._folder(key)
+        folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for parent in (folder, *folder.parents):  # the app's user passes through to what is its own
+            if parent == self._home.root:
+                break
+            parent.chmod(parent.stat().st_mode | 0o011)
+        self._settle(folder)
+        data = folder / _DATA
+        if not data.exists():
+            new = folder / _NEW
+            new.mkdir(mode=0o700)
+            self._sandbox.hand_over(new, key.environment.app)
+            new.rename(data)
+        environment = key.environment
+        record = json.dumps({"app": environment.app, "environment": environment.name, "name": key.name})
+        if not (folder / _RECORD).exists() or (folder / _RECORD).read_text() != record:
+            temporary = folder / f"{_RECORD}.new"
+            temporary.write_text(record)
+            temporary.replace(folder / _RECORD)
+
+    def _settle(self, folder: Path) -> None:
+        """After a kill: what was half made goes; where the old was moved away and the new not yet there, it returns."""
+        if not (folder / _DATA).exists() and (folder / _OLD).exists():
+            (folder / _OLD).rename(folder / _DATA)
+        for left in (_NEW, _OLD):
+            if (folder / left).exists():
+                shutil.rmtree(folder / left)
+
+    def _seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
+        folder = self._folder(key)
+        if (folder / _SEEDED).exists():
+            return
+        if not any((folder / _DATA).iterdir()) and not source.is_symlink() and source.exists():
+            self._replace(key, lambda new: self._seed_into(source, new, spec))
+        (folder / _SEEDED).touch()
+
+    def _replace(self, key: ServiceKey, make: Callable[[Path], Sequence[str] | None]) -> Sequence[str]:
+        """Fill a new folder and put it in the place of the old one. Whoever still has the old one open sees it go on:
+        processes are to be started anew."""
+        folder = self._folder(key)
+        self._settle(folder)
+        new = folder / _NEW
+        new.mkdir(mode=0o700)
+        try:
+            made = make(new) or ()
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        self._sandbox.hand_over(new, key.environment.app)
+        (folder / _DATA).rename(folder / _OLD)
+        new.rename(folder / _DATA)
+        (folder / _SEEDED).touch()  # it has data now, whatever a repository brings
+        shutil.rmtree(folder / _OLD)
+        return made
+
+    def _dump(self, key: ServiceKey, folder: Path) -> None:
+        scratch = folder / ".copy"
+        scratch.mkdir()
+        try:
+            self._copy(key, scratch)
+            trees.pack(scratch, folder / _PACKED)
+        finally:
+            shutil.rmtree(scratch)
+        sealed.seal(folder, type=self.type)
+
+    def _remove(self, key: ServiceKey) -> None:
+        folder = self._folder(key)
+        (folder / _RECORD).unlink(missing_ok=True)  # from here on there is no such service
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+
+    def _observe(self, environment: EnvironmentKey | None) -> Sequence[ServiceState]:
+        found = ((key, folder) for key, folder in self._all() if environment in (None, key.environment))
+        return tuple(ServiceState(key, self.type, True, trees.size(folder / _DATA)) for key, folder in found)
+
+    def _all(self) -> Iterator[tuple[ServiceKey, Path]]:
+        for path in sorted(self._home.services.glob(f"*/*/*/{self.type}/{_RECORD}")):
+            with contextlib.suppress(OSError, ValueError, KeyError, PulletError):
+                record = json.loads(path.read_text())
+                yield ServiceKey(EnvironmentKey(record["app"], record["environment"]), record["name"]), path.parent
+
+    def _folder(self, key: ServiceKey) -> Path:
+        return self._home.service(key) / self.type
+
+    async def _in_thread(
+        self, key: ServiceKey, work: Callable[..., Sequence[str] | None], *arguments: object
+    ) -> Sequence[str]:
+        try:
+            return await asyncio.to_thread(work, *arguments) or ()
+        except OSError as err:
+            raise _explain(key, err) from err
+
+
+class SqliteProvider(FolderProvider):
+    """The database is `data/<name>`; a copy of it is made by SQLite itself, while others write."""
+
+    type = ServiceType.SQLITE
+
+    def _grant(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
+        data = self._folder(key) / _DATA
+        file = str(data / PurePosixPath(spec.path).name)
+        url = f"sqlite:///{file}"
+        own = ((own_variable(spec.name, "URL"), url), (own_variable(spec.name, "PATH"), file))
+        return Grant(
+            variables=(("DATABASE_URL", url), *own),
+            folders=(str(data),),
+            links=((spec.path, file),),
+        )
+
+    def _seed_into(self, source: Path, data: Path, spec: ServiceSpec) -> None:
+        if source.is_file():
+            copy_regular(source, data / PurePosixPath(spec.path).name)
+
+    def _copy(self, origin: ServiceKey, new: Path) -> Sequence[str]:
+        data = self._folder(origin) / _DATA
+        databases = [path for path in sorted(data.iterdir()) if is_database(path)]
+        skipped = trees.copy(data, new, leave_out=lambda name: any(name.startswith(path.name) for path in databases))
+        for path in databases:
+            _back_up(path, new / path.name)
+        return skipped
+
+
+def is_database(path: Path) -> bool:
+    """A regular file that begins as SQLite's do, or an empty one."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16) in (b"", b"SQLite format 3\0")
+
+
+def _back_up(path: Path, destination: Path) -> None:
+    """A consistent copy of a database that others write to. A hostile file costs an error and nothing else."""
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)) as source,
+            contextlib.closing(sqlite3.connect(destination)) as target,
+        ):
+            source.execute("PRAGMA trusted_schema = OFF").execute("SELECT count(*) FROM sqlite_schema")
+            if not _has_open(path):
+                raise ServiceFailed(f"{path.name} is not the file that it should be", hint="The app has replaced it.")
+            source.backup(target, pages=2048, sleep=0.005)
+            [(verdict,), *_] = target.execute("PRAGMA quick_check(1)").fetchall()
+    except sqlite3.Error as err:
+        raise ServiceFailed(f"{path.name} could not be copied", context=str(err), hint="Is it whole?") from err
+    if verdict != "ok":
+        raise ServiceFailed(f"{path.name} is damaged", context=str(verdict), hint="Restore a backup of it.")
+
+
+def _has_open(path: Path) -> bool:
+    """Whether this process has `path` itself open: SQLite would have followed a link put there at the last moment."""
+    wanted = f"{os.path.realpath(path.parent)}/{path.name}"
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if str(descriptor.readlink()) == wanted:
+                return True
+    return False
+
+
+def _explain(key: ServiceKey, err: OSError) -> PulletError:
+    if err.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"The disk is full: the data of {key} could not be written", context=str(err))
+    return ServiceFailed(f"The data of {key} cannot be used", context=str(err), hint="See who owns the folder.")

@@ -1,0 +1,114 @@
+"""Copies of folders that somebody else writes to: links are kept as links, and never followed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import stat
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pullet.domain.errors import ServiceFailed
+
+_FICLONE = 0x40049409  # ioctl of linux/fs.h: the copy shares the blocks until one of the two is written to
+
+
+def copy(source: Path, destination: Path, leave_out: Callable[[str], bool] = lambda _: False) -> Sequence[str]:
+    """Fill the empty folder `destination`; returns what is neither file, folder nor link.
+
+    `leave_out` judges names at the top. What goes or changes meanwhile is as it was at some moment, or not there.
+    """
+    skipped: list[str] = []
+    for folder, name, status, descriptor in _walk(source):
+        if folder == "" and leave_out(name):
+            continue
+        target = destination / folder / name
+        with suppress(FileNotFoundError):  # gone since it was listed, or in a folder that is left out
+            if stat.S_ISDIR(status.st_mode):
+                target.mkdir(mode=0o700)
+            elif stat.S_ISLNK(status.st_mode):
+                target.symlink_to(os.readlink(name, dir_fd=descriptor))
+            elif stat.S_ISREG(status.st_mode):
+                _copy_file(name, descriptor, target)
+            else:
+                skipped.append(os.path.join(folder, name))  # noqa: PTH118 - of text that may be anything
+                continue
+            _keep_times(target, status)
+    return skipped
+
+
+def size(folder: Path) -> int:
+    """Bytes that its files take on the disk."""
+    with suppress(FileNotFoundError):
+        return sum(status.st_blocks * 512 for _, _, status, _ in _walk(folder))
+    return 0
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """As one tar file, so that names, modes and times come back as they were whatever keeps the dump."""
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.add(folder, arcname=".", filter=_nobody)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Into an empty folder. Raises ServiceFailed for an archive that would write anywhere else."""
+    try:
+        with tarfile.open(archive) as tar:
+            members = list(tar)
+            for member in members:
+                if member.name.startswith("/") or ".." in Path(member.name).parts or not _is_plain(member):
+                    raise ServiceFailed(f"{archive.name} holds {member.name!r}, which is refused")
+            links = [member for member in members if member.issym()]
+            tar.extractall(folder, [member for member in members if not member.issym()])  # noqa: S202 - checked above
+            for member in links:  # last, so that nothing is written through one
+                (folder / member.name).symlink_to(member.linkname)
+    except tarfile.TarError as err:
+        raise ServiceFailed(f"{archive.name} is damaged", context=str(err), hint="Use another backup.") from err
+
+
+def _walk(top: Path) -> Iterator[tuple[str, str, os.stat_result, int]]:
+    """(folder relative to `top`, name, status, descriptor of the folder); folders come before what is in them."""
+    for folder, folders, files, descriptor in os.fwalk(top, follow_symlinks=False):
+        relative = os.path.relpath(folder, top)
+        for name in (*folders, *files):
+            with suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                yield "" if relative == "." else relative, name, status, descriptor
+
+
+def _copy_file(name: str, folder: int, target: Path) -> None:
+    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    with os.fdopen(source, "rb") as reader, target.open("xb") as writer:
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            return  # replaced since it was looked at
+        if not _share_blocks(writer.fileno(), source):
+            shutil.copyfileobj(reader, writer, 1 << 20)
+
+
+def _share_blocks(target: int, source: int) -> bool:
+
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False  # the file system cannot, as ext4
+    return True
+
+
+def _keep_times(target: Path, status: os.stat_result) -> None:
+    if not stat.S_ISLNK(status.st_mode):
+        target.chmod(stat.S_IMODE(status.st_mode) & 0o777 | (0o700 if target.is_dir() else 0o600))
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    return member.isreg() or member.isdir() or member.issym()
+
+
+def _nobody(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Without owners: they are the app's user of whichever box it is restored on."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
