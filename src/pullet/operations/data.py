@@ -21,6 +21,10 @@ from pullet.reconcile.safekeeping import Safekeeping, chosen
 from pullet.reconcile.services import one_of
 
 
+_at_work: set[asyncio.Task[str]] = set()
+"""A task that nobody holds may vanish."""
+
+
 async def services(control: Control, app: str | None, environment: str | None) -> tuple[ServiceReport, ...]:
     """Everything there is data of, also what no app asks for any more."""
     states = await control.neighbours.services.observe()
@@ -206,7 +210,8 @@ def _safekeeping(control: Control) -> Safekeeping:
 
 
 async def _reported(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, str]]) -> AsyncIterator[Progress]:
-    """Run `work` beside the stream of what it says; its result, or its error, ends the stream."""
+    """Run `work` beside the stream of what it says; its result, or its error, ends the stream. Whoever hangs up meanwhile
+    does not end the work."""
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def run() -> str:
@@ -217,12 +222,11 @@ async def _reported(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, 
             lines.put_nowait(None)
 
     task = asyncio.create_task(run(), name="data")
+    _at_work.add(task)
+    task.add_done_callback(_at_work.discard)
+    while (line := await lines.get()) is not None:
+        yield Progress(line)
     try:
-        while (line := await lines.get()) is not None:
-            yield Progress(line)
         yield Progress(await task, done=True, ok=True)
     except PulletError as err:
         yield Progress(done=True, error_code=err.code, error=err.message, context=err.context, hint=err.hint)
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
