@@ -20,7 +20,6 @@ from pullet.reconcile.disk import disk_may_be_full
 from pullet.reconcile.safekeeping import Safekeeping, chosen
 from pullet.reconcile.services import one_of
 
-
 _at_work: set[asyncio.Task[str]] = set()
 """A task that nobody holds may vanish."""
 
@@ -210,8 +209,10 @@ def _safekeeping(control: Control) -> Safekeeping:
 
 
 async def _reported(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, str]]) -> AsyncIterator[Progress]:
-    """Run `work` beside the stream of what it says; its result, or its error, ends the stream. Whoever hangs up meanwhile
-    does not end the work."""
+    """Run `work` beside the stream of what it says; its result, or its error, ends the stream.
+
+    Whoever hangs up meanwhile does not end the work.
+    """
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def run() -> str:
