@@ -6,11 +6,13 @@ import pytest
 
 from pullet.analysis.detection import files_to_read, understand
 from pullet.domain.app import AppSpec, StaticMount
+from pullet.domain.services import ServiceType
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMANDS = {
     "asgi-plain": "uvicorn app:app",
     "django-notes": "gunicorn --threads 4 config.wsgi:application",
+    "django-photos": "gunicorn --threads 4 config.wsgi:application",
     "fastapi-hello": "uvicorn main:app",
     "flask-hello": "gunicorn --threads 4 app:app",
     "litestar-hello": "granian --interface asgi app:app",
@@ -41,4 +43,16 @@ def test_the_django_example_collects_migrates_and_serves_static_files() -> None:
     assert spec.build_commands == ("python manage.py collectstatic --noinput",)
     assert spec.release_commands == ("python manage.py migrate --noinput",)
     assert spec.static == (StaticMount("/static", "staticfiles"),)
+    assert spec.secrets_generated == ("SECRET_KEY",)
+
+
+def test_the_whole_app_gets_its_services_and_its_worker() -> None:
+    spec = understood("django-photos")
+    assert {(each.name, each.type) for each in spec.services} == {
+        ("db", ServiceType.POSTGRESQL),
+        ("redis", ServiceType.VALKEY),
+        ("media", ServiceType.VOLUME),
+    }
+    worker = spec.process("worker")
+    assert worker is not None and worker.command.startswith("celery -A config worker")
     assert spec.secrets_generated == ("SECRET_KEY",)
