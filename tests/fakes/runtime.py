@@ -21,6 +21,9 @@ class FakeRuntime:
         self.fail_start: PulletError | None = None
         self.run_results: dict[str, RunResult] = {}
         self.started: list[InstanceId] = []
+        self.requests: dict[InstanceId, StartRequest] = {}
+        """The latest start of each."""
+        self.ran: list[RunRequest] = []
         self.stopped: list[InstanceId] = []
         self.commands: list[str] = []
         self._next_pid = 1000
@@ -39,6 +42,7 @@ class FakeRuntime:
         made = Instance(request.id, Phase.UP, socket, self._next_pid, 1.0, 0, warm=warm is not None)
         self.instances[request.id] = made
         self.started.append(request.id)
+        self.requests[request.id] = request
         return made
 
     async def stop(self, instance: InstanceId, drain: float) -> None:
@@ -47,6 +51,7 @@ class FakeRuntime:
 
     async def run(self, request: RunRequest, log: LogSink) -> RunResult:
         self.commands.append(request.command)
+        self.ran.append(request)
         result = self.run_results.get(request.command, RunResult(0, 0.1, ""))
         for line in result.output.splitlines():
             log(line)

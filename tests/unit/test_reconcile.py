@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,97 +13,16 @@ from pullet.domain.conditions import ConditionType
 from pullet.domain.errors import BuildFailed, ProbeFailed, Retry
 from pullet.domain.fleet import Hold
 from pullet.domain.home import Home
-from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
+from pullet.domain.identity import InstanceId, ReleaseId
 from pullet.domain.release import Outcome, Trigger, Verdict
 from pullet.domain.runtime import Phase
 from pullet.planner.watch import WINDOW
 from pullet.ports import RunResult
 from pullet.reconcile.environment import CHECK_INTERVAL
-from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.target import TargetLoop
 from pullet.store.sqlite import SqliteStore
-from tests.fakes.builder import FakeBuilder
-from tests.fakes.clock import FakeClock
-from tests.fakes.fleet import FakeFleet
-from tests.fakes.router import FakeRouter
-from tests.fakes.runtime import FakeProber, FakeRuntime
-from tests.fakes.secrets import FakeSecrets
-from tests.fakes.source import FakeSource
+from tests.fakes.world import SHOP, URL, Mortality, World, app, at_rest, run_until_killed
 from tests.polling import until
-
-URL = "https://git.example.org/shop.git"
-SHOP = EnvironmentKey("shop", "production")
-HOST = "shop.localhost"
-
-
-def app(text: str = "one", release: str = "") -> dict[str, bytes | str]:
-    procfile = "web: serve\n" + (f"release: {release}\n" if release else "")
-    return {"Procfile": procfile, "requirements.txt": "flask\n", "app.py": f"TEXT = {text!r}\n"}
-
-
-@dataclass
-class World:
-    """Everything outside the daemon: it stays while daemons come and go."""
-
-    home: Home
-    clock: FakeClock = field(default_factory=FakeClock)
-    source: FakeSource = field(default_factory=FakeSource)
-    fleet: FakeFleet = field(default_factory=FakeFleet)
-    runtime: FakeRuntime = field(default_factory=FakeRuntime)
-    router: FakeRouter = field(default_factory=FakeRouter)
-    prober: FakeProber = field(default_factory=FakeProber)
-    secrets: FakeSecrets = field(default_factory=FakeSecrets)
-    mortality: Mortality | None = None
-    settle: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.store = SqliteStore(None, self.clock)
-        self.builder = FakeBuilder(self.home)
-        self.repository = self.source.repository(URL)
-
-    def neighbours(self) -> Neighbours:
-        mortal: Callable[[Any], Any] = self.mortality.wrap if self.mortality else lambda each: each
-        return Neighbours(
-            home=self.home,
-            clock=self.clock,
-            store=self.store,
-            source=mortal(self.source),
-            fleet=self.fleet,
-            builder=mortal(self.builder),
-            runtime=mortal(self.runtime),
-            router=mortal(self.router),
-            prober=self.prober,
-            secrets=self.secrets,
-            settle=self.settle,
-        )
-
-    @asynccontextmanager
-    async def daemon(self) -> AsyncIterator[TargetLoop]:
-        target = TargetLoop(self.neighbours())
-        task = asyncio.create_task(target.run())
-        try:
-            yield target
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    def fleet_text(self) -> str:
-        return self.fleet.commits[-1].text or ""
-
-    @property
-    def live_text(self) -> str:
-        """What a visitor sees: the text of the revision that the host leads to, or the page's title."""
-        target = self.router.targets.get(HOST)
-        if target is None:
-            return "nothing"
-        if target.release is None:
-            return self.router.pages[HOST].title
-        return (self.home.tree(target.release) / "app.py").read_text()
-
-    @property
-    def alive(self) -> set[int]:
-        return {instance.release.number for instance in self.runtime.instances}
 
 
 @pytest.fixture
@@ -408,47 +323,6 @@ async def test_a_branch_that_vanishes_leaves_what_serves_alone(world: World) -> 
         assert "one" in world.live_text
 
 
-class Killed(Exception):
-    """The daemon is no more."""
-
-
-class Mortality:
-    """Kills the daemon right before or right after its n-th effect on the world."""
-
-    EFFECTS = frozenset(
-        (
-            *("fetch", "check_out", "record", "restore_files", "build", "run"),
-            *("start", "prepare_spare", "stop", "switch", "show_page", "remove"),
-        )
-    )
-
-    def __init__(self, at: int, *, after: bool) -> None:
-        self.left = at
-        self.after = after
-
-    def wrap(self, neighbour: Any) -> Any:
-        mortality = self
-
-        class Mortal:
-            def __getattr__(self, name: str) -> Any:
-                method = getattr(neighbour, name)
-                return mortality.deadly(method) if name in Mortality.EFFECTS else method
-
-        return Mortal()
-
-    def deadly(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            self.left -= 1
-            if self.left == 0 and not self.after:
-                raise Killed
-            result = await method(*args, **kwargs)
-            if self.left == 0:
-                raise Killed
-            return result
-
-        return call
-
-
 @pytest.mark.parametrize("after", [False, True])
 async def test_killed_at_any_effect_of_a_deployment_the_next_daemon_ends_it(world: World, after: bool) -> None:
     """For n = 1, 2, 3… until a deployment needs fewer effects than n: there must be a dozen at least."""
@@ -459,33 +333,12 @@ async def test_killed_at_any_effect_of_a_deployment_the_next_daemon_ends_it(worl
         before, text = world.live_text, f"text-{effect}"
         world.repository.commit(app(text, release="migrate"))
         world.mortality = Mortality(effect, after=after)
-        survived = await _run_until_killed(world, lambda text=text: text in world.live_text)  # type: ignore[misc]
+        survived = await run_until_killed(world, lambda text=text: text in world.live_text)  # type: ignore[misc]
         assert world.live_text == before or text in world.live_text, f"effect {effect} cost the old release"
         world.mortality = None
         async with world.daemon() as target:
             await until(serves(world, text))
-            await until(lambda target=target: _at_rest(world, target))  # type: ignore[misc]
+            await until(lambda target=target: at_rest(world, target))  # type: ignore[misc]
         if survived:
             break
     assert effect >= 9
-
-
-async def _run_until_killed(world: World, done: Callable[[], bool]) -> bool:
-    """True when the deployment came to its end alive."""
-    target = TargetLoop(world.neighbours())
-    task = asyncio.create_task(target.run())
-    try:
-        await until(lambda: task.done() or (done() and _at_rest(world, target)))
-    finally:
-        alive = not task.done()
-        task.cancel()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-    return alive
-
-
-def _at_rest(world: World, target: TargetLoop) -> bool:
-    loop = target.environments.get(SHOP)
-    live = world.store.releases.live(SHOP)
-    return loop is not None and loop.settled and world.alive == {live}

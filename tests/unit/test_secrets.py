@@ -25,8 +25,9 @@ from pullet.operations.control import Control, Settings
 from pullet.ports import LogSink, RunResult
 from tests.fakes.fleet import FakeFleet
 from tests.fakes.runtime import FakeRuntime
+from tests.fakes.world import SHOP, World, app
 from tests.polling import until
-from tests.unit.test_reconcile import SHOP, World, app, serves, world
+from tests.unit.test_reconcile import serves, world
 
 __all__ = ["world"]  # the fixture
 KEY = SecretPlace("shop", "production", "KEY")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pullet.domain.errors import UsageError
 
 PRODUCTION = "production"
-_APP = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+_APP = re.compile(r"(?!.*--)[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")  # two hyphens part the two names in a hostname
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _LABEL_LIMIT = 63  # a DNS label, RFC 1035 section 2.3.4
 
@@ -26,7 +26,7 @@ class EnvironmentKey:
             if not _APP.fullmatch(part):
                 raise UsageError(
                     f"{part!r} cannot be a name",
-                    hint="Use up to 40 lower-case letters, digits and hyphens, e.g. --name shop.",
+                    hint="Use up to 40 lower-case letters, digits and single hyphens, e.g. --name shop.",
                 )
 
     def __str__(self) -> str:
