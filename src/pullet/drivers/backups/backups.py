@@ -13,11 +13,11 @@ from typing import Any
 
 from pullet.domain import codec
 from pullet.domain.backup import Backup, BackupManifest, BackupReason, Retention
-from pullet.domain.errors import BackupFailed, CommandFailed, MalformedData, NotFound, Retry, UsageError
+from pullet.domain.errors import BackupFailed, CommandFailed, MalformedData, NotFound, Retry
 from pullet.domain.home import Home
 from pullet.domain.runtime import Capability
-from pullet.drivers.backups.failures import MISSING, backup_failed
-from pullet.drivers.backups.folders import MANIFEST, clear_for_init, measure, remove
+from pullet.drivers.backups.failures import MISSING, backup_failed, file_trouble
+from pullet.drivers.backups.folders import MANIFEST, clear_for_init, measure, refuse_existing, remove
 from pullet.drivers.backups.program import present_restic
 from pullet.drivers.backups.restic import LONG, Destination, Restic
 from pullet.drivers.git.files import write_whole
@@ -56,14 +56,13 @@ class ResticBackups:
             if not await self._present():
                 await self._begin()
             note = folder / MANIFEST
-            try:
-                write_whole(note, codec.dumps(manifest).encode())
-                files, size = await asyncio.to_thread(measure, folder)
-                made = await self._snapshot(folder, manifest, files, size)
-            except OSError as err:
-                raise BackupFailed(_SOURCES_GONE, context=str(err)) from err
-            finally:
-                note.unlink(missing_ok=True)
+            with file_trouble(_SOURCES_GONE):
+                try:
+                    write_whole(note, codec.dumps(manifest).encode())
+                    files, size = await asyncio.to_thread(measure, folder)
+                    made = await self._snapshot(folder, manifest, files, size)
+                finally:
+                    note.unlink(missing_ok=True)
             return await self._find(made)
 
     async def _snapshot(self, folder: Path, manifest: BackupManifest, files: int, size: int) -> str:
@@ -109,17 +108,15 @@ class ResticBackups:
     async def restore(self, backup: str, destination: Path) -> BackupManifest:
         async with self._turn:
             found = await self._find(backup)
-            if destination.is_symlink() or destination.exists():
-                raise UsageError(f"{destination} is there already", hint="Restore to a place that does not exist yet.")
             partial = destination.with_name(f".{destination.name}.restoring")
-            try:
+            with file_trouble(f"Could not restore backup {found.id[:8]}"):
+                await asyncio.to_thread(refuse_existing, destination)
                 await asyncio.to_thread(remove, partial)  # of a restore that was killed
-                manifest = await self._restore(found, partial)
-                partial.rename(destination)
-            except OSError as err:
-                raise BackupFailed(f"Could not restore backup {found.id[:8]}", context=str(err)) from err
-            finally:
-                await asyncio.to_thread(remove, partial)
+                try:
+                    manifest = await self._restore(found, partial)
+                    partial.rename(destination)
+                finally:
+                    await asyncio.to_thread(remove, partial)
             return manifest
 
     async def _restore(self, backup: Backup, folder: Path) -> BackupManifest:
@@ -173,6 +170,10 @@ class ResticBackups:
 
     async def _present(self) -> bool:
         """Whether the repository is there. Raises BackupFailed where it was and is no longer."""
+        with file_trouble(f"Cannot use {self._destination.location} for backups"):
+            return await self._recognise()
+
+    async def _recognise(self) -> bool:
         if not await self._answers():
             if self._known.exists():
                 raise BackupFailed(
@@ -204,10 +205,8 @@ class ResticBackups:
 
     async def _begin(self) -> None:
         if self._destination.folder is not None:
-            try:
+            with file_trouble(f"Cannot use {self._destination.folder} for backups"):
                 await asyncio.to_thread(clear_for_init, self._destination.folder)
-            except OSError as err:
-                raise BackupFailed(f"Cannot use {self._destination.folder} for backups", context=str(err)) from err
         await self._restic.run("Could not begin the backups", "init")
         await self._present()  # from now on its absence is an error
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import re
+from collections.abc import Iterator
 
-from pullet.domain.errors import BackupFailed, CommandFailed, Retry
+from pullet.domain.errors import BackupFailed, CommandFailed, DiskFull, Retry
 from pullet.drivers.process import last_lines
 
 LOCKED = re.compile(r"repository is already locked|unable to create lock")
@@ -13,6 +16,7 @@ MISSING = re.compile(
     r"|repository does not exist",
     re.DOTALL,
 )
+UNREADABLE = re.compile(r"^Load\(.*retrying after .*(no such file|EOF|hash|size)")
 _KINDS: tuple[tuple[re.Pattern[str], str, str, Retry], ...] = (
     (
         re.compile(r"wrong password or no key found"),
@@ -66,3 +70,13 @@ def backup_failed(what: str, destination: str, err: CommandFailed) -> BackupFail
         if pattern.search(err.output):
             return BackupFailed(f"{what}: {destination} {why}", context=evidence, hint=hint, retry=retry)
     return BackupFailed(f"{what}: restic failed at {destination}", context=evidence)
+
+
+@contextlib.contextmanager
+def file_trouble(what: str) -> Iterator[None]:
+    """Map what the file system refuses to BackupFailed, or to DiskFull, that begins with `what`."""
+    try:
+        yield
+    except OSError as err:
+        full = err.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise (DiskFull if full else BackupFailed)(what, context=str(err)) from err

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from pullet.domain.errors import BackupFailed, Retry
+from pullet.domain.errors import BackupFailed, Retry, UsageError
 
 MANIFEST = ".pullet-backup.json"
 _SKELETON = frozenset({"data", "index", "keys", "locks", "snapshots", "tmp", "lost+found"})
@@ -29,6 +29,11 @@ def measure(folder: Path) -> tuple[int, int]:
 
 def _refuse(err: OSError) -> None:
     raise err  # os.walk would leave out what it cannot read, and call that everything
+
+
+def refuse_existing(destination: Path) -> None:
+    if destination.is_symlink() or destination.exists():
+        raise UsageError(f"{destination} is there already", hint="Restore to a place that does not exist yet.")
 
 
 def remove(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from pullet.domain.command import Command, Completed
 from pullet.domain.errors import CommandFailed
 from pullet.domain.home import Home
-from pullet.drivers.backups.failures import LOCKED, backup_failed
+from pullet.drivers.backups.failures import LOCKED, UNREADABLE, backup_failed, file_trouble
 from pullet.drivers.backups.password import repository_password
 from pullet.drivers.backups.program import environment, find_restic
 from pullet.drivers.process import ProcessRunner
@@ -65,7 +66,8 @@ class Restic:
         """Raises CommandFailed as it comes."""
         if self._program is None:
             self._program = await find_restic(self._tools, self._runner)
-        self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with file_trouble(f"Cannot use {self._cache}"):
+            self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = Command(
             (str(self._program), *arguments),
             cwd=cwd or self._cache,
@@ -77,7 +79,28 @@ class Restic:
                 *(self._destination.credentials[n] for n in _SECRET if n in self._destination.credentials),
             ),
         )
-        return await self._runner.run(command)
+        return await self._run(command)
+
+    async def _run(self, command: Command) -> Completed:
+        """restic tries for most of a minute to read what is damaged. In a store that may heal; in a folder the first
+        such line ends it."""
+        if self._destination.folder is None:
+            return await self._runner.run(command)
+        hopeless: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def watch(line: str) -> None:
+            if UNREADABLE.search(line) and not hopeless.done():
+                hopeless.set_result(line)
+
+        running = asyncio.create_task(self._runner.run(command, log=watch), name=f"restic:{command.argv[1]}")
+        try:
+            await asyncio.wait({running, hopeless}, return_when=asyncio.FIRST_COMPLETED)
+            if hopeless.done():
+                raise CommandFailed(command.argv, None, hopeless.result())
+            return await running
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
 
     def _environment(self) -> Mapping[str, str]:
         return {
