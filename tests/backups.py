@@ -57,7 +57,7 @@ async def restic_backups(home: Path, destination: str, key: str = KEY, **more: M
     return ResticBackups(Home(home), ProcessRunner(), destination, key, **more)
 
 
-def fill(folder: Path, size: int = 3 << 20) -> Path:
+def fill(folder: Path, size: int = 1 << 20) -> Path:
     """A folder as dumps leave it, and as a hostile app may have left its volume."""
     media = folder / "shop" / "media"
     media.mkdir(parents=True)

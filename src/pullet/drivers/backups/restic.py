@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pullet.domain.command import Command, Completed
 from pullet.domain.errors import CommandFailed
@@ -94,7 +95,8 @@ class Restic:
 
         running = asyncio.create_task(self._runner.run(command, log=watch), name=f"restic:{command.argv[1]}")
         try:
-            await asyncio.wait({running, hopeless}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {running, hopeless}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if hopeless.done():
                 raise CommandFailed(command.argv, None, hopeless.result())
             return await running
