@@ -146,7 +146,8 @@ class ResticBackups:
         async with self._turn:
             if not await self._present():
                 return 0
-            removed = [await self._forget(target, reason, retention) for reason in BackupReason]
+            reasons = sorted({one.reason for one in await self._list() if one.target == target})
+            removed = [await self._forget(target, reason, retention) for reason in reasons]
             await self._restic.run("Could not prune the backups", "prune", "--quiet", timeout=LONG)
             return sum(removed)
 
@@ -195,6 +196,8 @@ class ResticBackups:
                     hint="Mount the disk or make the folder; `destination` in settings.toml names it.",
                 )
             return (folder / "config").exists()
+        if self._known.exists():
+            return True  # what is done next says so where that is wrong; a question more would cost a second
         try:
             await self._restic.attempt("cat", "config", "--no-lock")
         except CommandFailed as err:

@@ -35,7 +35,7 @@ async def find_restic(tools: Path, runner: ProcessRunner) -> Path:
 
 async def present_restic(tools: Path, runner: ProcessRunner) -> Path | None:
     """The one there is, without fetching any."""
-    for candidate in (shutil.which("restic"), shutil.which(_own(tools))):
+    for candidate in (shutil.which("restic"), shutil.which(str(_own(tools)))):
         if candidate is not None and await _works(candidate, runner):
             return Path(candidate)
     return None
