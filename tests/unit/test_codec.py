@@ -19,7 +19,7 @@ from pullet.domain.fleet import FleetState
 from pullet.domain.identity import EnvironmentKey, Revision
 from pullet.domain.release import Artifact, Candidate, Deployment, Event, Release
 
-_labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+_labels = st.from_regex(r"[a-z0-9](-?[a-z0-9]){0,10}", fullmatch=True)
 st.register_type_strategy(EnvironmentKey, st.builds(EnvironmentKey, _labels, _labels))
 st.register_type_strategy(Revision, st.builds(Revision, st.text(), st.from_regex("[0-9a-f]{40}", fullmatch=True)))
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 import tomlkit
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pullet.config.reading import Section, read_toml_model
+from pullet.config.times import Cron, TimeZone
 from pullet.config.values import PositiveDuration
+from pullet.domain.backup import Retention
 
 TargetName = Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(ge=0, le=1000)]
+AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]*$")]
+BackupDestination = Annotated[
+    str, Field(pattern=r"^(/[^\x00-\x1f]+|s3:https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._/-]+)$")
+]
+"""Only these: no address with a password in it, no other of restic's stores, some of which run programs."""
 
 
 class TlsTable(Section):
@@ -32,6 +40,38 @@ class LimitsTable(Section):
     )
 
 
+class BackupsTable(Section):
+    """Encrypted, deduplicated backups of all services' data."""
+
+    destination: BackupDestination = Field(
+        description="An absolute folder that exists (better on another disk), or a store that speaks S3.",
+        examples=["s3:https://s3.example.com/backups/box"],
+    )
+    credentials: AbsolutePath | None = Field(
+        None,
+        description="A file of mode 0600 with AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=… of the store.",
+        examples=["/etc/pullet/backups.env"],
+    )
+    schedule: Cron = Field("30 2 * * *", description="When, in cron's five fields.", examples=["30 2 * * *"])
+    time_zone: TimeZone = Field(
+        "UTC", description="The time zone that `schedule` speaks of, by its IANA name.", examples=["Europe/Vienna"]
+    )
+    keep_last: Count = Field(3, description="How many of the newest are kept; 0 switches the rule off.")
+    keep_daily: Count = Field(7, description="For how many days the last one of the day is kept.", examples=[7])
+    keep_weekly: Count = Field(4, description="For how many weeks the last one of the week is kept.")
+    keep_monthly: Count = Field(6, description="For how many months the last one of the month is kept.")
+
+    @model_validator(mode="after")
+    def _keeps_some(self) -> BackupsTable:
+        if not any((self.keep_last, self.keep_daily, self.keep_weekly, self.keep_monthly)):
+            raise ValueError("one of keep_last, keep_daily, keep_weekly and keep_monthly must be above 0")
+        return self
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(self.keep_last, self.keep_daily, self.keep_weekly, self.keep_monthly)
+
+
 class SettingsFile(Section):
     """Everything is optional."""
 
@@ -45,6 +85,10 @@ class SettingsFile(Section):
     )
     limits: LimitsTable = Field(LimitsTable(), description="Limits of every app on this box.")
     tls: TlsTable | None = Field(None, description="Turns HTTPS on.")
+    backups: BackupsTable | None = Field(
+        None,
+        description="Turns backups of all services' data on: encrypted with the target's key, deduplicated, pruned.",
+    )
 
 
 def read_settings(text: str, path: str) -> SettingsFile:
