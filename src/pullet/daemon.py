@@ -23,10 +23,13 @@ from fastapi import FastAPI
 
 from pullet.api.application import create_api
 from pullet.api.hooks import create_hooks
-from pullet.config.settings_file import SettingsFile, change_settings, read_settings
+from pullet.config.settings_file import BackupsTable, SettingsFile, change_settings, read_settings
+from pullet.domain.app import Schedule
 from pullet.domain.errors import AlreadyRunning, RuntimeFailed
 from pullet.domain.home import Home
 from pullet.domain.runtime import Capability
+from pullet.drivers.backups.backups import ResticBackups
+from pullet.drivers.backups.credentials import read_credentials
 from pullet.drivers.build.builder import UvBuilder
 from pullet.drivers.build.settings import BuildSettings
 from pullet.drivers.fleet import LocalFleet, RemoteFleet
@@ -39,13 +42,15 @@ from pullet.drivers.runtime.prober import HttpProber
 from pullet.drivers.runtime.runtime import ShimRuntime
 from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
+from pullet.drivers.sealing import TargetKey
 from pullet.drivers.secrets import TargetSecrets
 from pullet.drivers.services.folders import FolderProvider, SqliteProvider
 from pullet.drivers.services.postgresql.provider import PostgresProvider
 from pullet.operations.control import Control, Settings
 from pullet.operations.diagnose import capabilities
-from pullet.ports import Fleet
+from pullet.ports import Backups, Fleet
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.safekeeping import BackupPlan, Safekeeping
 from pullet.reconcile.services import Services
 from pullet.reconcile.sources import URL_INTERVAL, is_remote
 from pullet.reconcile.target import FLEET_INTERVAL, TargetLoop
@@ -155,11 +160,13 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
             FolderProvider(home, sandbox),
         )
     )
+    backups, plan = _backups(home, chosen, runner)
     neighbours = Neighbours(
         home=home,
         clock=clock,
         store=store,
         services=services,
+        safekeeping=Safekeeping(home, clock, store, services, backups, plan),
         source=source,
         fleet=fleet,
         builder=UvBuilder(home, runner, sandbox, BuildSettings(time_limit=chosen.limits.build)),
@@ -173,6 +180,18 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
     settings = Settings(chosen.target, chosen.port, chosen.fleet or str(home.fleet))
     interval = URL_INTERVAL if is_remote(chosen.fleet or "") else FLEET_INTERVAL
     return Control(neighbours, TargetLoop(neighbours, interval), settings)
+
+
+def _backups(home: Home, chosen: SettingsFile, runner: ProcessRunner) -> tuple[Backups, BackupPlan]:
+    """Where nothing is chosen, a folder in the home: it helps against a mistake, not against a lost disk."""
+    own = home.root / "backups"
+    table = chosen.backups or BackupsTable(destination=str(own))
+    if chosen.backups is None:
+        own.mkdir(mode=0o700, exist_ok=True)
+    credentials = read_credentials(Path(table.credentials)) if table.credentials else None
+    key = TargetKey(home.target_key).text
+    plan = BackupPlan(chosen.target, Schedule("backup", table.schedule, "", time_zone=table.time_zone), table.retention)
+    return ResticBackups(home, runner, table.destination, key, credentials), plan
 
 
 def _tls(chosen: SettingsFile) -> Tls | None:

@@ -65,6 +65,11 @@ class TargetKey:
             raise _unreadable(place, public, f"it was sealed to another key, or is damaged ({why})") from None
         return _value(place, public, text)
 
+    @property
+    def text(self) -> str:
+        """The key itself, from which the password of the backups is derived. Made where there is none yet."""
+        return str(self._read() or self._make())
+
     def _read(self) -> Any:
         """The identity, a `pyrage.x25519.Identity`; None where there is none yet."""
         try:

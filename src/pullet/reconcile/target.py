@@ -40,6 +40,8 @@ class TargetLoop:
         """Set once the fleet has been looked at for the first time."""
         self._retention = RetentionLoop(neighbours)
         self._branches = Branches(neighbours)
+        if neighbours.safekeeping is not None:
+            neighbours.safekeeping.fleet_commit = lambda: self.fleet.commit if self.fleet else ""
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
 
