@@ -46,6 +46,7 @@ from pullet.drivers.sealing import TargetKey
 from pullet.drivers.secrets import TargetSecrets
 from pullet.drivers.services.folders import FolderProvider, SqliteProvider
 from pullet.drivers.services.postgresql.provider import PostgresProvider
+from pullet.drivers.services.valkey.provider import ValkeyProvider
 from pullet.operations.control import Control, Settings
 from pullet.operations.diagnose import capabilities
 from pullet.ports import Backups, Fleet
@@ -156,6 +157,7 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
     services = Services(
         (
             PostgresProvider(home, runner, supervisor, external=chosen.postgresql),
+            ValkeyProvider(home, runner, supervisor),
             SqliteProvider(home, sandbox),
             FolderProvider(home, sandbox),
         )

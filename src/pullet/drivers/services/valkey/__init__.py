@@ -1,0 +1,1 @@
+"""Valkey: a server a service, under a shim, as a user of its own."""
