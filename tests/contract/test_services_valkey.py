@@ -37,7 +37,11 @@ class Connection:
         assert url.hostname is not None and url.port is not None
         self._socket = socket.create_connection((url.hostname, url.port), timeout=10)
         self._reader = self._socket.makefile("rb")
-        self.greeting = self.do("AUTH", url.password if password is None else password)
+        try:
+            self.greeting = self.do("AUTH", url.password if password is None else password)
+        except OSError:
+            self.close()
+            raise
 
     def do(self, *words: str | None) -> object:
         parts = [(word or "").encode() for word in words]

@@ -9,10 +9,16 @@ from pullet.domain.identity import EnvironmentKey
 
 
 class ServiceType(StrEnum):
+    """`holds_data`: a copy of an environment's data has it. A queue is none: its jobs would be done twice."""
+
     POSTGRESQL = "postgresql"  # a database and a role of one server a target
     VALKEY = "valkey"  # a server of its own
     SQLITE = "sqlite"  # a file that outlives releases
     VOLUME = "volume"  # a folder that outlives releases
+
+    @property
+    def holds_data(self) -> bool:
+        return self is not ServiceType.VALKEY
 
 
 @dataclass(frozen=True)

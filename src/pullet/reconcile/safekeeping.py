@@ -142,11 +142,14 @@ class Safekeeping:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def put_back_own_files(self, files: Path) -> None:
-        """Generated secrets and the local fleet repository, where this home has none of its own yet."""
-        for folder in (self._home.secrets, self._home.fleet):
-            saved = files / TARGET_FILES / folder.name
-            if saved.is_dir() and not folder.exists():
-                shutil.copytree(saved, folder, symlinks=True)
+        """The generated secrets, and the local fleet repository where this home's has no app yet."""
+        own = files / TARGET_FILES
+        if (own / self._home.secrets.name).is_dir():
+            shutil.copytree(own / self._home.secrets.name, self._home.secrets, dirs_exist_ok=True)
+        fleet = own / self._home.fleet.name
+        if fleet.is_dir() and not any(self._home.fleet.glob("targets/*/apps/*.toml")):
+            shutil.rmtree(self._home.fleet, ignore_errors=True)
+            shutil.copytree(fleet, self._home.fleet, symlinks=True)
 
     async def clear(self) -> None:
         """At the daemon's start: what one that was killed left in the clear."""

@@ -53,9 +53,15 @@ class Services:
     async def clone(
         self, origin: EnvironmentKey, to: EnvironmentKey, specs: Sequence[ServiceSpec], log: LogSink
     ) -> None:
-        """Each service with a copy of what the origin's of that name and type holds now; empty where it has none."""
+        """Each service with a copy of what the origin's of that name and type holds now; empty where it has none.
+
+        What waits in a queue is left there, or it would be done twice.
+        """
         there = {(state.key.name, state.type) for state in await self.observe(origin)}
         for spec in specs:
+            if not spec.type.holds_data:
+                log(f"{spec.name}: begins empty, as what waits in a {spec.type} is not to be done twice")
+                continue
             if (spec.name, spec.type) not in there:
                 log(f"{spec.name}: {origin} has no such {spec.type}, so it begins empty")
                 continue

@@ -34,8 +34,8 @@ _PORTS = range(20_000, 32_768)
 
 # What is left to an app of the commands that can harm a server or look into its machine. It is the app's own server,
 # so what Celery, RQ, django-redis and their like use of those comes back: INFO (versions, health checks), KEYS,
-# FLUSHDB, FLUSHALL (clearing a cache), SORT, CLIENT (names, lists of workers), ROLE. Not CONFIG, DEBUG, SHUTDOWN, REPLICAOF,
-# MODULE, SAVE, BGSAVE, MONITOR, MIGRATE, RESTORE (crafted payloads), ACL.
+# FLUSHDB, FLUSHALL (clearing a cache), SORT, CLIENT (names, lists of workers), ROLE. Not CONFIG, DEBUG, SHUTDOWN,
+# REPLICAOF, MODULE, SAVE, BGSAVE, MONITOR, MIGRATE, RESTORE (crafted payloads), ACL.
 _APP_MAY = "+@all -@admin -@dangerous +info +keys +flushdb +flushall +sort +sort_ro +client +role +acl|whoami"
 
 
