@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from pullet.api.application import create_api
+from pullet.api.attach import attach_server
 from pullet.api.hooks import create_hooks
 from pullet.config.settings_file import BackupsTable, SettingsFile, change_settings, read_settings
 from pullet.domain.app import Schedule
@@ -121,6 +122,7 @@ async def _serve(home: Home, chosen: SettingsFile) -> None:
     async with (
         _server(create_api(control, stop), home.api_socket, 0o600),
         _server(create_hooks(control), home.hooks_socket, 0o666),
+        attach_server(control, home.attach_socket),
     ):
         await asyncio.wait({target, waiting}, return_when=asyncio.FIRST_COMPLETED)
         for task in (waiting, ready):

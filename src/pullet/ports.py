@@ -7,7 +7,7 @@ again. Expected trouble is a `PulletError`; a driver never lets a foreign except
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from pullet.domain.backup import Backup, BackupManifest, Retention
 from pullet.domain.conditions import Condition
 from pullet.domain.errors import PulletError
 from pullet.domain.fleet import FleetState, SourceSpec
+from pullet.domain.frames import Frame
 from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId, Revision
 from pullet.domain.refs import Refs as Refs  # noqa: PLC0414 - part of the Source port; it lives below so that the planner may use it
 from pullet.domain.release import (
@@ -31,9 +32,9 @@ from pullet.domain.release import (
     Verdict,
 )
 from pullet.domain.run import Run
-from pullet.domain.runtime import Capability, Instance, RunRequest, Spare, StartRequest
+from pullet.domain.runtime import Capability, Instance, RunRequest, Spare, StartRequest, Workplace
 from pullet.domain.secrets import SecretPlace
-from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
+from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 
 
 class Clock(Protocol):
@@ -168,6 +169,19 @@ class RunResult:
     """The last lines, redacted."""
 
 
+class Terminal(Protocol):
+    """Somebody who looks at a command while it runs, and types."""
+
+    size: tuple[int, int] | None
+    """(rows, columns); None: pipes, no terminal."""
+
+    def frames(self) -> AsyncIterator[Frame]:
+        """What they say, until they are gone."""
+
+    async def send(self, frame: Frame) -> None:
+        """Waits while they do not read. Raises nothing when they are gone."""
+
+
 class Runtime(Protocol):
     """Processes of releases, which outlive the daemon."""
 
@@ -185,6 +199,12 @@ class Runtime(Protocol):
 
     async def run(self, request: RunRequest, log: LogSink) -> RunResult:
         """Run a command once in a release's workplace and sandbox; any exit code is a result, not an error."""
+
+    async def attach(
+        self, workplace: Workplace, argv: Sequence[str], terminal: Terminal, *, term: str, timeout: float | None
+    ) -> int:
+        """Run a command in a release's workplace and sandbox for somebody who looks at it; its exit code, 128+n where a
+        signal ended it. It ends when they go away. Raises RuntimeFailed."""
 
     async def prepare_spare(self, request: StartRequest) -> Spare | None:
         """Have one warm interpreter ready for the next release like `request`'s; None where memory or the server
@@ -286,6 +306,9 @@ class ServiceProvider(Protocol):
 
     async def remove(self, key: ServiceKey) -> None:
         """Delete the service and its data for good."""
+
+    async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
+        """What people look into the data with. Raises NotFound where the box has no such program."""
 
     async def stop(self, environment: EnvironmentKey | None = None) -> None:
         """End its processes (of one environment where servers are not shared); the data stays."""

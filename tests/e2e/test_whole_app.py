@@ -1,7 +1,7 @@
 """A whole application: Django with PostgreSQL, a Celery worker over Valkey, a schedule and a media folder.
 
-It is deployed as it is. Its branch has a copy of the data; a migration that breaks changes nothing; a backup comes back on
-an empty home.
+It is deployed as it is. Its branch has a copy of the data; a migration that breaks changes nothing; a backup comes back
+on an empty home.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pullet.domain.errors import ProbeFailed, PulletError
+from pullet.domain.frames import Frame, Kind
 from pullet.domain.identity import EnvironmentKey, InstanceId
-from pullet.domain.runtime import Capability, Instance, Phase, RunRequest, Spare, StartRequest
-from pullet.ports import LogSink, RunResult
+from pullet.domain.runtime import Capability, Instance, Phase, RunRequest, Spare, StartRequest, Workplace
+from pullet.ports import LogSink, RunResult, Terminal
 
 
 class FakeRuntime:
@@ -56,6 +57,18 @@ class FakeRuntime:
         for line in result.output.splitlines():
             log(line)
         return result
+
+    async def attach(
+        self, workplace: Workplace, argv: Sequence[str], terminal: Terminal, *, term: str, timeout: float | None
+    ) -> int:
+        """Echoes what is typed."""
+        self.commands.append(" ".join(argv))
+        async for frame in terminal.frames():
+            if frame.kind is Kind.END_OF_INPUT:
+                break
+            await terminal.send(Frame(Kind.TAKEN, str(len(frame.content)).encode()))
+            await terminal.send(Frame(Kind.OUTPUT, frame.content))
+        return 0
 
     async def prepare_spare(self, request: StartRequest) -> Spare | None:
         if request.process.name != "web" or request.process.spares == 0:

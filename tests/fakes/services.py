@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pullet.domain.errors import PulletError, ServiceFailed
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability
-from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
+from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.services import sealed
 from pullet.ports import LogSink
 
@@ -41,6 +41,9 @@ class FakeProvider:
 
     async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
         self._called("seed", key)
+
+    async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
+        return Shell(("fake-shell",))
 
     async def ensure(self) -> None:
         self._called("ensure", None)

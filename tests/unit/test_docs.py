@@ -126,7 +126,7 @@ def test_every_command_line_in_the_docs_is_understood(page: str, line: str) -> N
     words = shlex.split(line)
     context = main.make_context("pullet", list(words), resilient_parsing=True)
     command: click.Command = main
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and (words or not command.invoke_without_command):
         found = command.get_command(context, name := words.pop(0))
         assert found is not None, f"{page}: pullet {line}"
         command = found

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pullet.cli.attached import run_attached, terminal_size
+from pullet.cli.client import author, default_home
 from pullet.cli.deploy import finish
 from pullet.cli.options import app_argument, client, environment_option, json_option
 from pullet.cli.show import age, clean, colour, show_json, size, table
 from pullet.domain.errors import UsageError
+from pullet.domain.frames import AttachRequest
+from pullet.domain.home import Home
 
 _service_option = click.option("--service", metavar="NAME", help="Which service; default: the only one.")
 _yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -55,7 +60,19 @@ def remove(app: str, name: str, environment: str, yes: bool, as_json: bool) -> N
     epilog="Examples:  pullet db dump shop /tmp/shop.dump   ·   pullet db clone shop -e staging --from production"
 )
 def db() -> None:
-    """Dump, restore and copy the data of one service: a database, a server's, a file or a volume."""
+    """Look into the data of one service, dump, restore and copy them: a database, a server's, a file or a volume."""
+
+
+@db.command()
+@app_argument
+@environment_option
+@_service_option
+def shell(app: str, environment: str, service: str | None) -> None:
+    """Open psql, redis-cli, sqlite3 or a shell in the volume, with the app's own rights."""
+    request = AttachRequest(
+        app, environment, (), author(), terminal_size(), os.environ.get("TERM", "dumb"), service=service or ""
+    )
+    sys.exit(run_attached(Home(default_home()), request))
 
 
 @db.command()

@@ -20,6 +20,7 @@ _COMMANDS = {
     "logs": ("pullet.cli.logs", "Show what an app wrote."),
     "secrets": ("pullet.cli.secrets", "Set, list and rotate secrets."),
     "key": ("pullet.cli.secrets", "Print the target's public key."),
+    "run": ("pullet.cli.run", "Run a command once, as the app."),
     "previews": ("pullet.cli.previews", "Show or switch on an environment a branch."),
     "services": ("pullet.cli.data", "List databases, servers and volumes."),
     "schedules": ("pullet.cli.schedules", "Show what runs at set times."),

@@ -104,6 +104,11 @@ class Home:
         return self.sockets / "api.sock"
 
     @property
+    def attach_socket(self) -> Path:
+        """Where `pullet run` and the command that it runs meet."""
+        return self.sockets / "attach.sock"
+
+    @property
     def hooks_socket(self) -> Path:
         """Where the router hands on what comes to `/hooks/…`: it can only wake a poll."""
         return self.sockets / "hooks.sock"

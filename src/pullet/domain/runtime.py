@@ -69,6 +69,8 @@ class Workplace:
     """Values that never appear in a log."""
     folders: tuple[str, ...] = ()
     """Absolute folders outside the tree that it may write: files and folders that outlive releases."""
+    readable: tuple[str, ...] = ()
+    """Absolute paths beyond the system's that it may read."""
     environment_digest: str = ""
     """Identity of the Python environment, part of a spare's key."""
 

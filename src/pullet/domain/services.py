@@ -63,6 +63,17 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Shell:
+    """What people look into a service's data with, run as the app in its sandbox."""
+
+    argv: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...] = ()
+    """Passwords are here, never among the words."""
+    readable: tuple[str, ...] = ()
+    """Absolute folders that it needs beyond the system's."""
+
+
+@dataclass(frozen=True)
 class ServiceState:
     """One service as observed, whether or not an app still asks for it."""
 

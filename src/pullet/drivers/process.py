@@ -83,7 +83,7 @@ class ProcessRunner:
         except TimeoutError:
             timed_out = True
         finally:
-            await _end_group(process)
+            await end_group(process)
             out.close()
             err.close()
         completed = Completed(
@@ -98,22 +98,31 @@ class ProcessRunner:
         return completed
 
     async def _spawn(self, command: Command) -> asyncio.subprocess.Process:
-        try:
-            return await asyncio.create_subprocess_exec(
-                *command.argv,
-                cwd=command.cwd,
-                env=dict(command.environment),
-                stdin=asyncio.subprocess.PIPE if command.stdin else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as err:
-            raise RuntimeFailed(
-                f"Could not start {command.argv[0]}",
-                context=str(err),
-                hint="Run `pullet doctor` to see what is missing.",
-            ) from err
+        stdin = asyncio.subprocess.PIPE if command.stdin else asyncio.subprocess.DEVNULL
+        return await open_process(command, stdin=stdin)
+
+
+async def open_process(
+    command: Command, *, stdin: int, output: int = asyncio.subprocess.PIPE
+) -> asyncio.subprocess.Process:
+    """Start a command whose streams the caller looks after, and which it ends by `end_group`. `stdin` and `output` are
+    descriptors, or PIPE. Raises RuntimeFailed."""
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command.argv,
+            cwd=command.cwd,
+            env=dict(command.environment),
+            stdin=stdin,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as err:
+        raise RuntimeFailed(
+            f"Could not start {command.argv[0]}",
+            context=str(err),
+            hint="Run `pullet doctor` to see what is missing.",
+        ) from err
 
 
 def start_detached(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -145,7 +154,7 @@ async def _drain(stream: asyncio.StreamReader | None, capture: _Capture) -> None
         capture.feed(chunk)
 
 
-async def _end_group(process: asyncio.subprocess.Process) -> None:
+async def end_group(process: asyncio.subprocess.Process) -> None:
     """End what is left of the group: SIGTERM, a moment, SIGKILL; survive a cancellation on the way."""
     if process.returncode is None:
         _signal_group(process.pid, signal.SIGTERM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pullet.drivers.confinement import Confinement, Sandbox
 from pullet.drivers.runtime import boot, relay
 from pullet.drivers.runtime.interpreters import interpreter_roots
 from pullet.drivers.runtime.places import SocketFolder
+from pullet.drivers.terminal import CONTROLLING
 
 WEB = "web"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -74,6 +75,15 @@ class Launcher:
         writable = (workplace.tree, *workplace.folders)
         return self._sandbox.confine(made, Confinement(app, writable, self._readable(workplace), network))
 
+    def attached(self, workplace: Workplace, argv: Sequence[str], term: str | None) -> Command:
+        """A command whose words are passed as they are, for `pullet run`. `term` None: it has no terminal."""
+        given = {**variables(workplace), "TERM": term or "dumb"}
+        words = (*(CONTROLLING if term else ()), *argv)
+        made = Command(words, Path(workplace.tree), given, secrets=workplace.secrets)
+        app = workplace.release.environment.app
+        writable = (workplace.tree, *workplace.folders)
+        return self._sandbox.confine(made, Confinement(app, writable, self._readable(workplace)))
+
     def orders(self, request: StartRequest, sockets: SocketFolder) -> dict[str, object]:
         """What a spare is told to become this instance."""
         return {
@@ -100,6 +110,7 @@ class Launcher:
             *((tree,) if Path(tree).is_dir() and tree != place.tree else ()),
             *(path for path in place.python_path if not Path(path).is_relative_to(tree) and Path(path).exists()),
             *(boot.__file__, relay.__file__),
+            *place.readable,
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pullet.domain.errors import CommandFailed, StartFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
-from pullet.domain.runtime import Capability, Instance, Phase, RunRequest, Spare, StartRequest
+from pullet.domain.runtime import Capability, Instance, Phase, RunRequest, Spare, StartRequest, Workplace
 from pullet.drivers.confinement import Sandbox
 from pullet.drivers.process import ProcessRunner, last_lines, redact
 from pullet.drivers.runtime import systemd
@@ -20,7 +20,8 @@ from pullet.drivers.runtime.launching import Launcher, serves
 from pullet.drivers.runtime.places import Places, SocketFolder
 from pullet.drivers.runtime.spares import Spares
 from pullet.drivers.supervision import Supervised, SupervisedState, Supervisor
-from pullet.ports import LogSink, RunResult
+from pullet.drivers.terminal import run_attached
+from pullet.ports import LogSink, RunResult, Terminal
 
 _START_WATCH = 3.0  # seconds that `start` looks for a quick end; a healthy app returns it as soon as it listens
 _CANNOT_RUN = (126, 127)  # exit codes of a program that is not there or cannot be run
@@ -80,6 +81,12 @@ class ShimRuntime:
             keep(f"pullet: ended: it took longer than {request.timeout:g} s")
             return RunResult(_TIMED_OUT, request.timeout, last_lines("\n".join(lines)))
         return RunResult(done.exit_code, done.duration, last_lines("\n".join(lines)))
+
+    async def attach(
+        self, workplace: Workplace, argv: Sequence[str], terminal: Terminal, *, term: str, timeout: float | None
+    ) -> int:
+        command = self._launcher.attached(workplace, argv, term if terminal.size else None)
+        return await run_attached(command, terminal, timeout=timeout)
 
     async def prepare_spare(self, request: StartRequest) -> Spare | None:
         state = self._supervisor.observe(self._places.instance(request.id))

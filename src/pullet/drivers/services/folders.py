@@ -24,9 +24,10 @@ from pullet.domain.errors import DiskFull, PulletError, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability
-from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
+from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.confinement import Sandbox
 from pullet.drivers.services import sealed, trees
+from pullet.drivers.services.clients import client
 from pullet.drivers.services.naming import own_variable
 from pullet.drivers.services.untrusted import copy_regular
 from pullet.ports import LogSink
@@ -54,6 +55,10 @@ class FolderProvider:
 
     async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
         await self._in_thread(key, self._seed, key, spec, source)
+
+    async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:  # noqa: ARG002 - see the port
+        """A shell in the folder, whose path comes as a variable: it may hold anything."""
+        return Shell(("/bin/sh", "-c", 'cd "$FOLDER" && exec /bin/sh'), (("FOLDER", str(self._folder(key) / _DATA)),))
 
     async def ensure(self) -> None:
         """Files need nothing to run."""
@@ -210,6 +215,10 @@ class SqliteProvider(FolderProvider):
     """The database is `data/<name>`; a copy of it is made by SQLite itself, while others write."""
 
     type = ServiceType.SQLITE
+
+    async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
+        file = self._folder(key) / _DATA / PurePosixPath(spec.path).name
+        return Shell((client("sqlite3", "sqlite3"), str(file)))
 
     def _grant(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
         data = self._folder(key) / _DATA

@@ -15,7 +15,7 @@ from pullet.domain.errors import ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability
-from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
+from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services import sealed
 from pullet.drivers.services.postgresql.copies import Copies, Witness
@@ -88,6 +88,13 @@ class PostgresProvider:
 
     async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
         """A repository brings no data of a server."""
+
+    async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
+        grant = await self.provide(key, spec)
+        psql = (await self._server.admin()).program
+        # Programs of the wheel lie in the home, which a sandbox does not show.
+        folders = () if psql.startswith("/usr/") else (str(Path(psql).parents[1]),)
+        return Shell((psql,), tuple(each for each in grant.variables if each[0].startswith("PG")), folders)
 
     async def ensure(self) -> None:
         if self._server.exists and self._records.all():

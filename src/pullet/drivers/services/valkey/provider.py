@@ -24,10 +24,11 @@ from pullet.domain.errors import DiskFull, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability, Phase
-from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
+from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime.users import user_of
 from pullet.drivers.services import sealed
+from pullet.drivers.services.clients import client
 from pullet.drivers.services.untrusted import copy_regular
 from pullet.drivers.services.valkey import files
 from pullet.drivers.services.valkey.files import Record
@@ -60,6 +61,11 @@ class ValkeyProvider:
 
     async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
         """A repository brings no data of a server."""
+
+    async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
+        record = await self._settled(self._wanted(key, spec))
+        program = client("redis-tools", "valkey-cli", "redis-cli")
+        return Shell((program, "-h", "127.0.0.1", "-p", str(record.port)), (("REDISCLI_AUTH", record.password),))
 
     async def ensure(self) -> None:
         failures: list[ServiceFailed] = []
