@@ -58,12 +58,12 @@ class Person:
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def sees(self, text: str, limit: float = 30.0) -> None:
-        until(lambda: self._look() and text.encode() in self.seen, limit, lambda: self.seen.decode(errors="replace"))
+        until(lambda: self.look() and text.encode() in self.seen, limit, lambda: self.seen.decode(errors="replace"))
 
     def code(self) -> int:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            self._look()
+            self.look()
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 return os.waitstatus_to_exitcode(status)
@@ -79,7 +79,7 @@ class Person:
             os.waitpid(self.pid, 0)
         os.close(self._terminal)
 
-    def _look(self) -> bool:
+    def look(self) -> bool:
         with contextlib.suppress(BlockingIOError, OSError):
             self.seen += os.read(self._terminal, 65536)
         return True
@@ -134,18 +134,25 @@ def test_a_session_in_a_terminal(pullet: Pullet, shop: Repository, person: Calla
     somebody = person("run", shop.name, "--", "python", "-q")
     somebody.sees(">>> ")
     assert somebody.is_raw()
-    somebody.resize(30, 100)
-    somebody.type("import os; print(os.environ['COLOUR'] * 2, *os.get_terminal_size())\r")
-    somebody.sees("greengreen 100 30")
-    somebody.resize(50, 132)
-    until(lambda: not somebody.type("print(*os.get_terminal_size(), sep='x')\r") and somebody._look(), 5)
-    somebody.sees("132x50")
+    somebody.type("import os; print(os.environ['COLOUR'] * 2)\r")
+    somebody.sees("greengreen")
+    for rows, columns in ((30, 100), (50, 132)):
+        somebody.resize(rows, columns)
+        until(lambda size=f"{columns}x{rows}": _is_told(somebody, size), 20, lambda: somebody.seen.decode())  # type: ignore[misc]
     somebody.type("while True: pass\r\r")
     time.sleep(0.5)
     somebody.type("\x03")
     somebody.sees("KeyboardInterrupt")
     somebody.type("exit(5)\r")
     assert somebody.code() == 5
+
+
+def _is_told(somebody: Person, size: str) -> bool:
+    """The size of the terminal as the program there sees it, once it has heard."""
+    somebody.type("print(*os.get_terminal_size(), sep='x')\r")
+    time.sleep(0.1)
+    somebody.look()
+    return size.encode() in somebody.seen
 
 
 def test_nothing_outlives_somebody_who_is_gone(pullet: Pullet, shop: Repository, person: Callable[..., Person]) -> None:
