@@ -251,3 +251,44 @@ async def test_a_volume_appears_in_the_tree_and_is_no_drift(world: World) -> Non
         assert media.is_symlink()
         assert not any(event.kind == "drift" for event in world.store.events.newest())
     assert world.runtime.requests[InstanceId(ReleaseId(SHOP, 1), "web", 0)].workplace.folders == (str(folder),)
+
+
+async def test_a_service_that_is_taken_out_of_pullet_toml_keeps_its_data(world: World, db: FakeProvider) -> None:
+    world.repository.commit(shop())
+    async with world.daemon() as target:
+        await until(lambda: "one" in live(world))
+        db.write(grant_of(db, SHOP), "row")
+        world.repository.commit(app("two"))
+        target.wake_sources()
+        await until(lambda: "two" in live(world) and at_rest(world, target))
+    assert db.read(grant_of(db, SHOP)) == {"row"}
+
+
+async def test_a_preview_without_commits_for_too_long_goes(world: World, db: FakeProvider) -> None:
+    world.repository.commit(shop())
+    world.edit_fleet(
+        lambda text: fleet_edit.set_previews("shop", text, {"clone_data_from": "production", "expire_after": "1d"})
+    )
+    world.repository.commit(shop("two"), branch="login")
+    async with world.daemon() as target:
+        await until(lambda: "two" in live(world, PREVIEW))
+        world.clock.advance(86_401)
+        await until(lambda: PREVIEW not in target.environments)
+        assert {state.key.environment for state in await db.observe()} == {SHOP}
+        world.repository.commit(shop("three"), branch="login")
+        target.wake_sources()
+        await until(lambda: "three" in live(world, PREVIEW))
+
+
+async def test_what_a_migration_could_spoil_is_kept_and_offered(world: World, db: FakeProvider) -> None:
+    world.repository.commit(shop(release="migrate"))
+    async with world.daemon() as target:
+        await until(lambda: "one" in live(world) and at_rest(world, target))
+        db.write(grant_of(db, SHOP), "row")
+        world.runtime.run_results["migrate"] = RunResult(1, 0.1, "spoilt")
+        world.repository.commit(shop("two", release="migrate"))
+        target.wake_sources()
+        await until(lambda: world.store.deployments.of(SHOP)[0].outcome is Outcome.FAILED)
+    assert "--snapshot" in world.store.deployments.of(SHOP)[0].hint
+    [kept] = world.home.snapshots.glob("shop/production/2/db")
+    assert (kept / "records" / "row").exists()

@@ -74,10 +74,16 @@ def _requests(control: Control, router: APIRouter) -> None:
 
     @router.post("/apps/{app}/load", **PROGRESS)
     async def load(
-        app: str, path: File, environment: Environment = PRODUCTION, service: Service = None
+        app: str,
+        path: Annotated[str | None, Body(embed=True, description="Of a dump; null: the newest snapshot.")] = None,
+        environment: Environment = PRODUCTION,
+        service: Service = None,
     ) -> ProgressLines:
-        """Replace one service's data by what a dump holds."""
-        return stream(data.load(control, EnvironmentKey(app, environment), service, Path(path)))
+        """Replace one service's data by what a dump holds, or by what they were before the last release commands."""
+        key = EnvironmentKey(app, environment)
+        if path is None:
+            return stream(data.load_snapshot(control, key, service))
+        return stream(data.load(control, key, service, Path(path)))
 
     @router.post("/backup", **PROGRESS)
     async def back_up(app: str | None = None, environment: Environment = PRODUCTION) -> ProgressLines:

@@ -89,15 +89,26 @@ def dump(app: str, file: Path, environment: str, service: str | None, as_json: b
 
 @db.command("restore")
 @app_argument
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @environment_option
 @_service_option
+@click.option("--snapshot", is_flag=True, help="Not a file: as it was before the last release commands.")
 @_yes_option
 @json_option
-def restore_dump(app: str, file: Path, environment: str, service: str | None, yes: bool, as_json: bool) -> None:
-    """Replace a service's data by what `dump` wrote to FILE. The app stands still meanwhile."""
-    _confirm(f"Replace the data of {app}/{environment} by {file}?", yes)
-    body = {"path": str(file.absolute())}
+def restore_dump(
+    app: str,
+    file: Path | None,
+    environment: str,
+    service: str | None,
+    snapshot: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Replace a service's data by what `dump` wrote to FILE, or by a snapshot. The app stands still meanwhile."""
+    if (file is None) != snapshot:
+        raise UsageError("Name a file, or say --snapshot", hint=f"pullet db restore {app} FILE")
+    _confirm(f"Replace the data of {app}/{environment} by {file or 'the snapshot'}?", yes)
+    body = {"path": str(file.absolute()) if file else None}
     finish(client().stream(f"/v1/apps/{app}/load", body, environment=environment, service=service), as_json)
 
 

@@ -79,6 +79,11 @@ class Home:
         return self.root / "services"
 
     @property
+    def snapshots(self) -> Path:
+        """Databases as they were before release commands, `<app>/<environment>/<release>/<service>`."""
+        return self.root / "snapshots"
+
+    @property
     def run(self) -> Path:
         """Shims: one folder an instance with its specification, state and log."""
         return self.root / "run"

@@ -12,13 +12,14 @@ from typing import Any
 
 from pullet.domain.backup import Backup, BackupReason
 from pullet.domain.errors import NotFound, PulletError, UsageError
-from pullet.domain.identity import EnvironmentKey
+from pullet.domain.identity import EnvironmentKey, slug
 from pullet.domain.report import Progress, ServiceReport
 from pullet.domain.services import ServiceKey, ServiceState
 from pullet.operations.control import Control
 from pullet.reconcile.disk import disk_may_be_full
 from pullet.reconcile.safekeeping import Safekeeping, chosen
 from pullet.reconcile.services import one_of
+from pullet.reconcile.snapshots import Snapshots
 
 _at_work: set[asyncio.Task[str]] = set()
 """A task that nobody holds may vanish."""
@@ -152,6 +153,25 @@ async def load(control: Control, key: EnvironmentKey, name: str | None, path: Pa
                 provider = control.neighbours.services.provider(state.type)
                 await provider.load(state.key, safe.spec_of(state), folder / "dump")
         return f"{state.key} has the data of {path}."
+
+    async for progress in _reported(work):
+        yield progress
+
+
+async def load_snapshot(control: Control, key: EnvironmentKey, name: str | None) -> AsyncIterator[Progress]:
+    """Replace a database's data by what they were before the newest release commands."""
+    state = one_of(await control.neighbours.services.observe(key), key, name)
+    found = (each for each in Snapshots(control.neighbours, key).all() if each.service == slug(state.key.name))
+    snapshot = next(found, None)
+    if snapshot is None:
+        raise NotFound(f"There is no snapshot of {state.key}", hint="Small databases only have one; see the backups.")
+    yield Progress(f"As it was before release {snapshot.release}")
+
+    async def work(_: Callable[[str], None]) -> str:
+        async with _still(control, key):
+            spec = _safekeeping(control).spec_of(state)
+            await control.neighbours.services.provider(state.type).load(state.key, spec, snapshot.folder)
+        return f"{state.key} has the data of before release {snapshot.release}."
 
     async for progress in _reported(work):
         yield progress

@@ -6,6 +6,7 @@ import asyncio
 
 from pullet.domain.errors import ReleaseCommandFailed
 from pullet.domain.fleet import EnvironmentSpec
+from pullet.domain.identity import PRODUCTION
 from pullet.domain.release import Release
 from pullet.domain.runtime import RunRequest
 from pullet.domain.services import Grant
@@ -14,6 +15,7 @@ from pullet.reconcile.copies import Copies
 from pullet.reconcile.departure import Departure
 from pullet.reconcile.links import place_link
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.snapshots import Snapshots
 from pullet.reconcile.workplaces import Workplaces
 
 
@@ -33,12 +35,27 @@ class Preparation:
         await self._copies.make(release.spec.services, log)
         grant = await self._world.services.provide(release.id.environment, release.spec.services, log)
         await self._persist(release, grant)
-        for command in release.spec.release_commands:
-            await self._run(release, command, "release", log)
+        await self._migrate(release, log)
         if self._copies.unsanitized:
             for command in release.spec.sanitize_commands:
                 await self._run(release, command, "sanitize", log)
             self._copies.finish()
+
+    async def _migrate(self, release: Release, log: LogSink) -> None:
+        """Where something was live before, what the commands could spoil is kept."""
+        assert release.spec is not None
+        if not release.spec.release_commands:
+            return
+        kept = False
+        if self._world.store.releases.live(release.id.environment) is not None:
+            kept = await Snapshots(self._world, release.id.environment).take(release.id, log)
+        try:
+            for command in release.spec.release_commands:
+                await self._run(release, command, "release", log)
+        except ReleaseCommandFailed as err:
+            if kept:
+                err.hint += f" The data as they were before it: `pullet db restore {_options(release)} --snapshot`."
+            raise
 
     async def _persist(self, release: Release, grant: Grant) -> None:
         """Files and folders that outlive releases appear in the tree; what the commit has there is their beginning."""
@@ -61,3 +78,8 @@ class Preparation:
                 context=result.output,
                 hint="The release that was live still is. Fix the command and push.",
             )
+
+
+def _options(release: Release) -> str:
+    key = release.id.environment
+    return key.app if key.name == PRODUCTION else f"{key.app} -e {key.name}"
