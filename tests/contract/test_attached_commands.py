@@ -17,7 +17,7 @@ from pullet.domain.errors import MalformedData
 from pullet.domain.frames import CREDIT, Frame, Kind, encode_signal, encode_size
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, ReleaseId
-from pullet.domain.runtime import Workplace
+from pullet.domain.runtime import RunRequest, Workplace
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime import cgroups
 from pullet.drivers.runtime.runtime import ShimRuntime
@@ -65,11 +65,16 @@ async def attach(
     caller: FakeTerminal,
     window: tuple[int, int] | None = None,
     timeout: float | None = None,
+    memory: int | None = None,
 ) -> int:
     caller.size = window
-    place = Workplace(RELEASE, str(home.tree(RELEASE)), sys.executable, variables=(("COLOUR", "green"),))
     async with asyncio.timeout(LIMIT):
-        return await runtime.attach(place, argv, caller, term="xterm", timeout=timeout)
+        return await runtime.attach(place(home, memory), argv, caller, term="xterm", timeout=timeout)
+
+
+def place(home: Home, memory: int | None = None) -> Workplace:
+    tree = str(home.tree(RELEASE))
+    return Workplace(RELEASE, tree, sys.executable, variables=(("COLOUR", "green"),), memory=memory)
 
 
 async def python(runtime: Runtime, home: Home, code: str, caller: FakeTerminal, **more: Any) -> int:
@@ -334,3 +339,65 @@ def marked(mark: str) -> list[int]:
         if words[:1] == [b"sleep"] and mark.encode() in words and alive(int(folder.name)):
             found.append(int(folder.name))
     return found
+
+
+@pytest.fixture
+def groups() -> list[Path]:
+    """The control groups of commands that run once, before the test."""
+    if not cgroups.detect().version:
+        pytest.skip("this box gives Pullet no control groups")
+    return of_this_process()
+
+
+def of_this_process() -> list[Path]:
+    return [folder for folder in cgroups.detect().folders() if folder.name.startswith(f"once-{os.getpid()}-")]
+
+
+_GREEDY = "x = []\nfor _ in range(40): x.append(bytearray(10 << 20))\nprint('had it all')"
+_FORKING = """
+import os, signal, sys
+made = 0
+try:
+    while made < 5000:
+        if os.fork() == 0:
+            signal.pause()
+        made += 1
+except OSError:
+    print("refused", flush=True)
+"""
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("window", [None, WINDOW], ids=["pipes", "terminal"])
+async def test_over_its_memory_limit_it_is_killed_and_told_so(
+    real: Runtime, home: Home, groups: list[Path], window: tuple[int, int] | None
+) -> None:
+    caller = FakeTerminal()
+    assert await python(real, home, _GREEDY, caller, window=window, memory=64 << 20) == 137
+    assert b"over its memory limit of 64 MB" in caller.err
+    assert b"had it all" not in caller.out
+    assert of_this_process() == groups
+
+
+@pytest.mark.real
+async def test_a_release_command_has_the_same_limit(real: Runtime, home: Home, groups: list[Path]) -> None:
+    (home.tree(RELEASE) / "greedy.py").write_text(_GREEDY)
+    request = RunRequest(place(home, memory=64 << 20), "python greedy.py", timeout=LIMIT)
+    result = await real.run(request, lambda line: None)
+    assert (result.exit_code, result.output) == (137, "pullet: killed: over its memory limit of 64 MB")
+    assert of_this_process() == groups
+
+
+@pytest.mark.real
+async def test_a_fork_bomb_is_refused(real: Runtime, home: Home, groups: list[Path]) -> None:
+    caller = FakeTerminal()
+    assert await python(real, home, _FORKING, caller) == 0
+    assert caller.out == b"refused\n"
+    assert of_this_process() == groups
+
+
+@pytest.mark.real
+async def test_groups_of_a_killed_daemon_are_swept_away(real: Runtime, home: Home, groups: list[Path]) -> None:
+    left = cgroups.detect().make_named(f"once-99999999-{os.getpid()}", None)  # above any pid, proc(5)
+    await attach(real, home, "true", caller=FakeTerminal())
+    assert [folder for folder in left if Path(folder).exists()] == []

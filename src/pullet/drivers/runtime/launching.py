@@ -100,7 +100,8 @@ class Launcher:
 
     def _confinement(self, place: Workplace, *, network: bool = True) -> Confinement:
         writable = (place.tree, *place.folders)
-        return Confinement(place.release.environment.app, writable, self._readable(place), network)
+        memory = place.memory if self._memory_by_process else None
+        return Confinement(place.release.environment.app, writable, self._readable(place), network, memory)
 
     def _readable(self, place: Workplace) -> tuple[str, ...]:
         tree = str(self._home.tree(place.release))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pullet.domain.errors import CommandFailed, StartFailed
+from pullet.domain.frames import Frame, Kind
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
 from pullet.domain.runtime import Capability, Instance, Phase, RunRequest, Spare, StartRequest, Workplace
@@ -17,6 +18,7 @@ from pullet.drivers.process import ProcessRunner, last_lines, redact
 from pullet.drivers.runtime import systemd
 from pullet.drivers.runtime.cgroups import ControlGroups
 from pullet.drivers.runtime.launching import Launcher, serves
+from pullet.drivers.runtime.limiting import limited
 from pullet.drivers.runtime.places import Places, SocketFolder
 from pullet.drivers.runtime.spares import Spares
 from pullet.drivers.supervision import Supervised, SupervisedState, Supervisor
@@ -73,13 +75,16 @@ class ShimRuntime:
             del lines[:-200]
             log(line)
 
-        try:
-            done = await self._runner.run(command, log=keep)
-        except CommandFailed as err:
-            if not err.timed_out:
-                raise
-            keep(f"pullet: ended: it took longer than {request.timeout:g} s")
-            return RunResult(_TIMED_OUT, request.timeout, last_lines("\n".join(lines)))
+        async with limited(self._groups, place.memory) as limits:
+            try:
+                done = await self._runner.run(limits.of(command), log=keep)
+            except CommandFailed as err:
+                if not err.timed_out:
+                    raise
+                keep(f"pullet: ended: it took longer than {request.timeout:g} s")
+                return RunResult(_TIMED_OUT, request.timeout, last_lines("\n".join(lines)))
+            if exceeded := limits.exceeded:
+                keep(exceeded)
         return RunResult(done.exit_code, done.duration, last_lines("\n".join(lines)))
 
     async def attach(
@@ -88,7 +93,11 @@ class ShimRuntime:
         await asyncio.to_thread(self._hand_over, workplace)
         command = self._launcher.attached(workplace, argv, term)
         owner = self._sandbox.user(workplace.release.environment.app)
-        return await run_attached(command, terminal, owner=owner, timeout=timeout)
+        async with limited(self._groups, workplace.memory) as limits:
+            code = await run_attached(limits.of(command), terminal, owner=owner, timeout=timeout)
+            if exceeded := limits.exceeded:
+                await terminal.send(Frame(Kind.ERROR_OUTPUT, f"{exceeded}\r\n".encode()))
+            return code
 
     async def prepare_spare(self, request: StartRequest) -> Spare | None:
         state = self._supervisor.observe(self._places.instance(request.id))
