@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from pullet.domain.frames import Frame, Kind, encode_size
+from pullet.domain.errors import MalformedData
+from pullet.domain.frames import CREDIT, Frame, Kind, encode_signal, encode_size
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, ReleaseId
-from pullet.domain.runtime import Workplace
+from pullet.domain.runtime import RunRequest, Workplace
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime import cgroups
 from pullet.drivers.runtime.runtime import ShimRuntime
@@ -64,11 +65,16 @@ async def attach(
     caller: FakeTerminal,
     window: tuple[int, int] | None = None,
     timeout: float | None = None,
+    memory: int | None = None,
 ) -> int:
     caller.size = window
-    place = Workplace(RELEASE, str(home.tree(RELEASE)), sys.executable, variables=(("COLOUR", "green"),))
     async with asyncio.timeout(LIMIT):
-        return await runtime.attach(place, argv, caller, term="xterm", timeout=timeout)
+        return await runtime.attach(place(home, memory), argv, caller, term="xterm", timeout=timeout)
+
+
+def place(home: Home, memory: int | None = None) -> Workplace:
+    tree = str(home.tree(RELEASE))
+    return Workplace(RELEASE, tree, sys.executable, variables=(("COLOUR", "green"),), memory=memory)
 
 
 async def python(runtime: Runtime, home: Home, code: str, caller: FakeTerminal, **more: Any) -> int:
@@ -102,10 +108,18 @@ async def test_a_terminal_is_a_terminal(real: Runtime, home: Home) -> None:
     code = """
 import os, termios
 print([os.isatty(fd) for fd in (0, 1, 2)], *os.get_terminal_size(), os.getsid(0) == os.getpid() == os.tcgetpgrp(0))
-print(open("/dev/tty").isatty())
+print(open("/dev/tty").isatty(), open("/dev/stdin").isatty())
 """
     assert await python(real, home, code, caller, window=WINDOW) == 0
-    assert caller.out == b"[True, True, True] 80 24 True\r\nTrue\r\n"
+    assert caller.out == b"[True, True, True] 80 24 True\r\nTrue True\r\n"
+
+
+@pytest.mark.real
+async def test_pipes_can_be_opened_anew_by_name(real: Runtime, home: Home) -> None:
+    caller = FakeTerminal(b"in", Frame(Kind.END_OF_INPUT))
+    code = "open('/dev/stdout', 'w').write(open('/dev/stdin').read() + ' and out')"
+    assert await python(real, home, code, caller) == 0
+    assert caller.out == b"in and out"
 
 
 @pytest.mark.real
@@ -159,12 +173,82 @@ async def test_the_end_of_input_is_ctrl_d_in_a_terminal(real: Runtime, home: Hom
 @pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM"])
 async def test_signals_pass_what_was_typed(real: Runtime, home: Home, name: str) -> None:
     """The program reads nothing, more waits for it than a pipe holds, and the signal meets it all the same."""
-    caller = FakeTerminal(b"x" * 100_000)
+    caller = FakeTerminal(b"x" * CREDIT)
     code = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); print('ready', flush=True); signal.pause()"
     running = asyncio.create_task(python(real, home, code, caller))
     await until(lambda: b"ready" in caller.out)
-    caller.say(Frame(Kind.SIGNAL, bytes([signal.Signals[f"SIG{name}"]])))
+    caller.say(Frame(Kind.SIGNAL, encode_signal(signal.Signals[f"SIG{name}"])))
     assert await running == 128 + signal.Signals[f"SIG{name}"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("window", [None, WINDOW], ids=["pipes", "terminal"])
+async def test_a_program_may_finish_its_work_when_told_to_end(
+    real: Runtime, home: Home, window: tuple[int, int] | None
+) -> None:
+    """A signal meets the program, not the sandbox, which would take it down unasked."""
+    caller = FakeTerminal()
+    code = """
+import signal, sys
+def finish(*_):
+    open("finished", "w").close()
+    sys.exit(0)
+for number in (signal.SIGHUP, signal.SIGTERM):
+    signal.signal(number, finish)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+    running = asyncio.create_task(python(real, home, code, caller, window=window))
+    await until(lambda: b"ready" in caller.out)
+    caller.leave()
+    await running
+    assert (home.tree(RELEASE) / "finished").exists()
+
+
+@pytest.mark.real
+async def test_a_program_has_the_last_word_on_a_signal(real: Runtime, home: Home) -> None:
+    caller = FakeTerminal()
+    code = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+    running = asyncio.create_task(python(real, home, code, caller))
+    await until(lambda: b"ready" in caller.out)
+    caller.say(Frame(Kind.SIGNAL, encode_signal(signal.SIGTERM)))
+    assert await running == 7
+
+
+@pytest.mark.real
+async def test_what_is_no_frame_ends_the_command(real: Runtime, home: Home) -> None:
+    mark = f"603{os.getpid()}.{id(home) % 100000}"
+    for nonsense in (Frame(Kind.SIGNAL, b"\x09"), Frame(Kind.INPUT, b"x" * (CREDIT + 1)), Frame(Kind.SIZE, b"")):
+        caller = FakeTerminal(nonsense)
+        caller.taken = 1  # to type more than there is room for
+        with pytest.raises(MalformedData):
+            await attach(real, home, "sleep", mark, caller=caller, window=WINDOW)
+        await until(lambda: not marked(mark), 5)
+
+
+@pytest.mark.real
+async def test_a_terminal_tells_everything_to_a_slow_reader(real: Runtime, home: Home) -> None:
+    caller = FakeTerminal(slow=0.001)
+    code = "import os\nfor _ in range(64): os.write(1, b'x' * 4095 + b'e')"
+    assert await python(real, home, code, caller, window=WINDOW) == 0
+    assert len(caller.out) == 64 * 4096
+
+
+@pytest.mark.real
+async def test_no_descriptor_stays_open(real: Runtime, home: Home) -> None:
+    async def once(window: tuple[int, int] | None) -> int:
+        await attach(real, home, "true", caller=FakeTerminal(), window=window)
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = [await once(None), await once(WINDOW)]
+    assert [await once(None), await once(WINDOW)] == before
 
 
 @pytest.mark.real
@@ -219,7 +303,7 @@ async def test_ten_megabytes_reach_a_slow_reader_whole(real: Runtime, home: Home
 async def test_megabytes_are_typed_whole(real: Runtime, home: Home) -> None:
     caller = FakeTerminal(*[b"y" * 32768] * 64, Frame(Kind.END_OF_INPUT))
     assert await attach(real, home, "wc", "-c", caller=caller) == 0
-    assert int(caller.out) == 64 * 32768
+    assert int(caller.out) == caller.taken == 64 * 32768
 
 
 @pytest.mark.real
@@ -235,6 +319,7 @@ async def test_a_program_that_closes_its_input_loses_nothing_else(real: Runtime,
 async def test_time_runs_out(real: Runtime, home: Home, window: tuple[int, int] | None) -> None:
     caller = FakeTerminal()
     assert await attach(real, home, "sleep", "60", caller=caller, window=window, timeout=0.3) == 124
+    assert b"longer than 0.3 s" in caller.err
 
 
 @pytest.mark.real
@@ -254,3 +339,65 @@ def marked(mark: str) -> list[int]:
         if words[:1] == [b"sleep"] and mark.encode() in words and alive(int(folder.name)):
             found.append(int(folder.name))
     return found
+
+
+@pytest.fixture
+def groups() -> list[Path]:
+    """The control groups of commands that run once, before the test."""
+    if not cgroups.detect().version:
+        pytest.skip("this box gives Pullet no control groups")
+    return of_this_process()
+
+
+def of_this_process() -> list[Path]:
+    return [folder for folder in cgroups.detect().folders() if folder.name.startswith(f"once-{os.getpid()}-")]
+
+
+_GREEDY = "x = []\nfor _ in range(40): x.append(bytearray(10 << 20))\nprint('had it all')"
+_FORKING = """
+import os, signal, sys
+made = 0
+try:
+    while made < 5000:
+        if os.fork() == 0:
+            signal.pause()
+        made += 1
+except OSError:
+    print("refused", flush=True)
+"""
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("window", [None, WINDOW], ids=["pipes", "terminal"])
+async def test_over_its_memory_limit_it_is_killed_and_told_so(
+    real: Runtime, home: Home, groups: list[Path], window: tuple[int, int] | None
+) -> None:
+    caller = FakeTerminal()
+    assert await python(real, home, _GREEDY, caller, window=window, memory=64 << 20) == 137
+    assert b"over its memory limit of 64 MB" in caller.err
+    assert b"had it all" not in caller.out
+    assert of_this_process() == groups
+
+
+@pytest.mark.real
+async def test_a_release_command_has_the_same_limit(real: Runtime, home: Home, groups: list[Path]) -> None:
+    (home.tree(RELEASE) / "greedy.py").write_text(_GREEDY)
+    request = RunRequest(place(home, memory=64 << 20), "python greedy.py", timeout=LIMIT)
+    result = await real.run(request, lambda line: None)
+    assert (result.exit_code, result.output) == (137, "pullet: killed: over its memory limit of 64 MB")
+    assert of_this_process() == groups
+
+
+@pytest.mark.real
+async def test_a_fork_bomb_is_refused(real: Runtime, home: Home, groups: list[Path]) -> None:
+    caller = FakeTerminal()
+    assert await python(real, home, _FORKING, caller) == 0
+    assert caller.out == b"refused\n"
+    assert of_this_process() == groups
+
+
+@pytest.mark.real
+async def test_groups_of_a_killed_daemon_are_swept_away(real: Runtime, home: Home, groups: list[Path]) -> None:
+    left = cgroups.detect().make_named(f"once-99999999-{os.getpid()}", None)  # above any pid, proc(5)
+    await attach(real, home, "true", caller=FakeTerminal())
+    assert [folder for folder in left if Path(folder).exists()] == []

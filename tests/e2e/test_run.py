@@ -138,7 +138,7 @@ def test_a_session_in_a_terminal(pullet: Pullet, shop: Repository, person: Calla
     somebody.sees("greengreen")
     for rows, columns in ((30, 100), (50, 132)):
         somebody.resize(rows, columns)
-        until(lambda size=f"{columns}x{rows}": _is_told(somebody, size), 20, somebody.seen.decode)  # type: ignore[misc]
+        until(lambda size=f"{columns}x{rows}": _is_told(somebody, size), 20, lambda: repr(somebody.seen))  # type: ignore[misc]
     somebody.type("while True: pass\r\r")
     time.sleep(0.5)
     somebody.type("\x03")

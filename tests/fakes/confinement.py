@@ -24,3 +24,6 @@ class Unconfined:
 
     def hand_over(self, path: Path, app: str) -> None:
         self.handed_over.append((path, app))
+
+    def user(self, app: str) -> int | None:
+        return None

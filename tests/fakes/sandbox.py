@@ -22,5 +22,8 @@ class FakeSandbox:
     def hand_over(self, path: Path, app: str) -> None:
         self.handed_over.append((path, app))
 
+    def user(self, app: str) -> int | None:
+        return None
+
     def capabilities(self) -> Sequence[Capability]:
         return (Capability("sandbox", False, "a fake confines nothing"),)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pullet.cli.client import ApiError, NotRunning
 from pullet.domain.codec import dumps
 from pullet.domain.errors import UsageError
-from pullet.domain.frames import CREDIT, AttachRequest, Decoder, Frame, Kind, encode_size
+from pullet.domain.frames import CREDIT, AttachRequest, Decoder, Frame, Kind, encode_signal, encode_size
 from pullet.domain.home import Home
 
 _CHUNK = 1 << 14
@@ -100,7 +100,7 @@ class _Relay:
             elif self._has_terminal:
                 return 128 + number  # the person's terminal is put right on the way out
             else:
-                self._send(Frame(Kind.SIGNAL, bytes([number])))
+                self._send(Frame(Kind.SIGNAL, encode_signal(number)))
         return None
 
     def _take(self, data: bytes) -> int | None:

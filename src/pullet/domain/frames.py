@@ -16,6 +16,7 @@ LIMIT = 1 << 20  # bytes of one frame; output comes in far smaller ones
 CREDIT = 1 << 18  # bytes of input that may be on their way; more only once the command has taken some (TAKEN)
 _HEAD = struct.Struct(">BI")
 _SIZE = struct.Struct(">HH")
+_SIGNALS = frozenset({1, 2, 3, 15})  # HUP, INT, QUIT, TERM
 
 
 class Kind(IntEnum):
@@ -70,6 +71,17 @@ def decode_size(content: bytes) -> tuple[int, int]:
     except struct.error as err:
         raise MalformedData("That is no size of a terminal") from err
     return rows, columns
+
+
+def encode_signal(number: int) -> bytes:
+    return bytes([number])
+
+
+def decode_signal(content: bytes) -> int:
+    """HUP, INT, QUIT or TERM. Raises MalformedData."""
+    if len(content) != 1 or content[0] not in _SIGNALS:
+        raise MalformedData("That is no signal for an attached command")
+    return content[0]
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ class Workplace:
     """Absolute paths beyond the system's that it may read."""
     environment_digest: str = ""
     """Identity of the Python environment, part of a spare's key."""
+    memory: int | None = None
+    """Bytes that a command which runs once may hold with all it starts; a process has a limit of its own."""
 
 
 @dataclass(frozen=True)

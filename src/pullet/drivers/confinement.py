@@ -37,5 +37,8 @@ class Sandbox(Protocol):
     def hand_over(self, path: Path, app: str) -> None:
         """Make the app's user the owner of the tree at `path` (nothing to do when Pullet is not root)."""
 
+    def user(self, app: str) -> int | None:
+        """The uid that the app's code runs as; None: Pullet's own."""
+
     def capabilities(self) -> Sequence[Capability]:
         """What of this the box allows."""

@@ -99,22 +99,23 @@ class ProcessRunner:
 
     async def _spawn(self, command: Command) -> asyncio.subprocess.Process:
         stdin = asyncio.subprocess.PIPE if command.stdin else asyncio.subprocess.DEVNULL
-        return await open_process(command, stdin=stdin)
+        pipe = asyncio.subprocess.PIPE
+        return await open_process(command, stdin=stdin, stdout=pipe, stderr=pipe)
 
 
-async def open_process(
-    command: Command, *, stdin: int, output: int = asyncio.subprocess.PIPE
-) -> asyncio.subprocess.Process:
-    """Start a command whose streams the caller looks after, and which it ends by `end_group`. `stdin` and `output` are
-    descriptors, or PIPE. Raises RuntimeFailed."""
+async def open_process(command: Command, *, stdin: int, stdout: int, stderr: int) -> asyncio.subprocess.Process:
+    """Start a command, in a session of its own, whose streams the caller looks after and which it ends by `end_group`.
+
+    The streams are descriptors, or asyncio's PIPE and DEVNULL. Raises RuntimeFailed.
+    """
     try:
         return await asyncio.create_subprocess_exec(
             *command.argv,
             cwd=command.cwd,
             env=dict(command.environment),
             stdin=stdin,
-            stdout=output,
-            stderr=output,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
         )
     except (OSError, ValueError) as err:
@@ -156,12 +157,14 @@ async def _drain(stream: asyncio.StreamReader | None, capture: _Capture) -> None
 
 async def end_group(process: asyncio.subprocess.Process) -> None:
     """End what is left of the group: SIGTERM, a moment, SIGKILL; survive a cancellation on the way."""
-    if process.returncode is None:
-        _signal_group(process.pid, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TERM_GRACE):
-                await process.wait()
-    _signal_group(process.pid, signal.SIGKILL)
+    try:
+        if process.returncode is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TERM_GRACE):
+                    await process.wait()
+    finally:
+        _signal_group(process.pid, signal.SIGKILL)
     await process.wait()
 
 

@@ -1,11 +1,8 @@
-"""Runs a command attached to somebody's terminal or pipes, whom the daemon only relays for.
+"""Runs a command attached to somebody's terminal or pipes, between whom and the command the daemon only relays.
 
-With a terminal the command gets a pseudo-terminal of its own (`CONTROLLING` makes it the controlling one, inside the
-sandbox: Ctrl-C interrupts the command and not what confines it). It can push input into that (TIOCSTI) and into nothing
-else, since what reaches the person's own terminal is relayed bytes.
-
-What they type waits here until the command takes it, `CREDIT` bytes at most: so whatever else they say (a signal,
-another size, that they are gone) is always heard.
+With a terminal the command gets a pseudo-terminal of its own, which `runtime.session` makes the controlling one inside
+the sandbox. It can push input into that (TIOCSTI) and into nothing else, since what reaches the person's own terminal
+is relayed bytes: so it needs no `bwrap --new-session`.
 """
 
 from __future__ import annotations
@@ -17,183 +14,169 @@ import os
 import signal
 import struct
 import termios
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import FileIO
 
 from pullet.domain.command import Command
-from pullet.domain.errors import RuntimeFailed
-from pullet.domain.frames import CREDIT, Frame, Kind, decode_size
+from pullet.domain.errors import MalformedData, RuntimeFailed
+from pullet.domain.frames import Frame, Kind, decode_signal, decode_size
 from pullet.drivers.process import end_group, open_process
-from pullet.drivers.runtime.proc import app_pid, signal_quietly
+from pullet.drivers.relaying import Input, Output
+from pullet.drivers.runtime.proc import app_pid
 from pullet.ports import Terminal
 
-CONTROLLING = ("/usr/bin/setsid", "--ctty")
-"""Before the words of a command that runs in a terminal. It is no group leader, so it becomes the command itself."""
-_CHUNK = 1 << 16
-_CTRL_D = b"\x04"  # how the end of input is said to a terminal
 _TIMED_OUT = 124  # as timeout(1) says it
-_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP})
+_GRACE = 2.0  # seconds between the word that the terminal is gone and the end by force
+_LINGER = 2.0  # seconds that a stream may stay open in silence after the command has ended
 
 
-async def run_attached(command: Command, terminal: Terminal, *, timeout: float | None = None) -> int:
-    """The exit code, 128+n for a signal, 124 where the time was up. When the terminal goes away all of it is ended.
+@dataclass(frozen=True)
+class _Streams:
+    """Our ends, and the descriptors that the command has as 0, 1 and 2."""
 
-    Raises RuntimeFailed where the program cannot be started.
+    input: FileIO
+    outputs: tuple[tuple[FileIO, Kind], ...]
+    theirs: tuple[int, int, int]
+
+
+async def run_attached(
+    command: Command, terminal: Terminal, *, owner: int | None = None, timeout: float | None = None
+) -> int:
+    """The exit code: 128+n for a signal, 124 where the time is up. When the terminal goes away the whole tree is ended.
+
+    `owner` is the uid that the command runs as; it may open its own streams anew (/dev/stdin). Raises RuntimeFailed
+    where the program cannot be started, MalformedData where what comes is no frame.
     """
-    attach = _with_terminal if terminal.size else _with_pipes
-    try:
-        async with asyncio.timeout(timeout):
-            return await attach(command, terminal)
-    except TimeoutError:
-        words = f"pullet: ended: it took longer than {timeout:g} s\r\n".encode()
-        await terminal.send(Frame(Kind.ERROR_OUTPUT, words))
-        return _TIMED_OUT
-
-
-async def _with_pipes(command: Command, terminal: Terminal) -> int:
-    process = await open_process(command, stdin=asyncio.subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    stdin = process.stdin
-
-    async def type_(data: bytes) -> None:
-        with contextlib.suppress(OSError):  # it reads no more
-            stdin.write(data)
-            await stdin.drain()
-
-    async def tell(frame: Frame) -> None:
-        if frame.kind is Kind.SIGNAL and frame.content and frame.content[0] in _SIGNALS:
-            signal_quietly(app_pid(process.pid) or process.pid, frame.content[0])
-
-    return await _Attached(process, terminal, type_, tell, end=stdin.close).until_over(
-        _relay(process.stdout, Kind.OUTPUT, terminal), _relay(process.stderr, Kind.ERROR_OUTPUT, terminal)
-    )
-
-
-async def _with_terminal(command: Command, terminal: Terminal) -> int:
-    assert terminal.size is not None
-    master, slave = os.openpty()
-    try:
-        _resize(master, *terminal.size)
-        process = await open_process(command, stdin=slave, output=slave)
-    except BaseException:
-        os.close(master)
-        raise
-    finally:
-        os.close(slave)
-    os.set_blocking(master, False)
-    reader = asyncio.StreamReader(limit=_CHUNK)
-    output, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(master), "rb", 0)
-    )
-
-    async def type_(data: bytes) -> None:
-        await _write(master, data or _CTRL_D)
-
-    async def tell(frame: Frame) -> None:
-        if frame.kind is Kind.SIZE:
-            _resize(master, *decode_size(frame.content))
-
-    try:
-        attached = _Attached(process, terminal, type_, tell)
-        return await attached.until_over(_relay(reader, Kind.OUTPUT, terminal))
-    finally:
-        output.close()
-        os.close(master)
+    with _streams(terminal.size, owner) as streams:
+        process = await _start(command, streams)
+        try:
+            async with asyncio.timeout(timeout):
+                return await _Attached(process, terminal, streams).run()
+        except TimeoutError:
+            said = f"pullet: ended: it took longer than {timeout:g} s\r\n"
+            await terminal.send(Frame(Kind.ERROR_OUTPUT, said.encode()))
+            return _TIMED_OUT
 
 
 class _Attached:
-    """Both directions of one attached command."""
-
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        terminal: Terminal,
-        type_: Callable[[bytes], Coroutine[Any, Any, None]],
-        tell: Callable[[Frame], Coroutine[Any, Any, None]],
-        end: Callable[[], None] | None = None,
-    ) -> None:
-        """`type_` gives the command input, as fast as it takes it; empty is its end, or `end` is where that is another
-        thing. `tell` is for everything else that they say."""
+    def __init__(self, process: asyncio.subprocess.Process, terminal: Terminal, streams: _Streams) -> None:
         self._process = process
         self._terminal = terminal
-        self._type = type_
-        self._tell = tell
-        self._end = end
-        self._typed: asyncio.Queue[bytes] = asyncio.Queue()
-        self._waiting = 0
+        self._master = streams.input
+        self._input = Input(streams.input, terminal)
+        self._outputs = [Output(stream, kind, terminal) for stream, kind in streams.outputs]
 
-    async def until_over(self, *outputs: Coroutine[Any, Any, None]) -> int:
-        """Until the command has ended and all that it wrote is told, or they are gone."""
-        listening = asyncio.create_task(self._listen(), name="attached:listen")
-        typing = asyncio.create_task(self._pass_typed(), name="attached:type")
-        told = [asyncio.create_task(output, name="attached:output") for output in outputs]
+    async def run(self) -> int:
+        """Relay both ways until the command has ended and all that it wrote is told, or the other side is gone."""
+        listening = asyncio.create_task(self._listen(), name="attached:frames")
+        typing = asyncio.create_task(self._input.run(), name="attached:input")
+        telling = {asyncio.create_task(output.run(), name="attached:output") for output in self._outputs}
         ended = asyncio.create_task(self._process.wait(), name="attached:process")
         try:
             await asyncio.wait({listening, ended}, return_when=asyncio.FIRST_COMPLETED)
-            await end_group(self._process)  # also what it left in the background, which may hold its output open
-            everything = asyncio.create_task(asyncio.wait(told), name="attached:told")
-            await asyncio.wait({listening, everything}, return_when=asyncio.FIRST_COMPLETED)
+            await self._end()
+            await self._told(telling, listening)
             if listening.done():
-                listening.result()
+                listening.result()  # raises where what came was no frame
         finally:
-            await end_group(self._process)
-            await _cancelled(listening, typing, ended, *told)
-        code = self._process.returncode or 0
+            await self._end()
+            tasks = {listening, typing, ended, *telling}
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in (typing, *telling):
+            if not task.cancelled():
+                task.result()  # a bug
+        code = self._process.returncode
+        assert code is not None
         return 128 - code if code < 0 else code
 
     async def _listen(self) -> None:
-        """Returns when they are gone, or said more than they may."""
+        """Until they are gone. A signal does not wait for the program to read what was typed before."""
         async for frame in self._terminal.frames():
-            if frame.kind is Kind.INPUT:
-                self._waiting += len(frame.content)
-                if self._waiting > CREDIT:
-                    return
-                if frame.content:
-                    self._typed.put_nowait(frame.content)
-            elif frame.kind is Kind.END_OF_INPUT:
-                self._typed.put_nowait(b"")
-            else:
-                await self._tell(frame)
+            match frame.kind:
+                case Kind.INPUT:
+                    self._input.take(frame.content)
+                case Kind.END_OF_INPUT:
+                    self._input.end()
+                case Kind.SIZE if self._terminal.size:
+                    _resize(self._master, *decode_size(frame.content))
+                case Kind.SIGNAL:
+                    self._signal(decode_signal(frame.content))
 
-    async def _pass_typed(self) -> None:
-        while True:
-            data = await self._typed.get()
-            if not data and self._end is not None:
-                self._end()
-                continue
-            await self._type(data)
-            self._waiting -= len(data)
-            await self._terminal.send(Frame(Kind.TAKEN, str(len(data)).encode()))
+    async def _told(self, telling: set[asyncio.Task[None]], listening: asyncio.Task[None]) -> None:
+        """However slowly they read. What has left the tree and keeps a stream open in silence is not waited for."""
+        while (left := {task for task in telling if not task.done()}) and not listening.done():
+            done, _ = await asyncio.wait({*left, listening}, timeout=_LINGER, return_when=asyncio.FIRST_COMPLETED)
+            if not done and not any(output.telling for output in self._outputs):
+                return
 
+    def _signal(self, number: int) -> None:
+        """To the program and what it started, not to the sandbox around it, which would take them all down; to that
+        only while it has not started the program yet."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(os.getpgid(app_pid(self._process.pid) or self._process.pid), number)
 
-async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-
-
-async def _write(descriptor: int, data: bytes) -> None:
-    """A program that reads nothing makes its terminal's buffer full: what is typed then waits."""
-    while data:
+    async def _end(self) -> None:
         try:
-            data = data[os.write(descriptor, data) :]
-        except BlockingIOError:
-            await asyncio.sleep(0.01)
-        except OSError:
-            return  # nobody holds the other end any more
+            if self._process.returncode is None:
+                self._signal(signal.SIGHUP if self._terminal.size else signal.SIGTERM)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_GRACE):
+                        await self._process.wait()
+        finally:
+            await end_group(self._process)
 
 
-async def _relay(reader: asyncio.StreamReader, kind: Kind, terminal: Terminal) -> None:
-    with contextlib.suppress(OSError):  # EIO: the last process has closed the terminal
-        while chunk := await reader.read(_CHUNK):
-            await terminal.send(Frame(kind, chunk))
+async def _start(command: Command, streams: _Streams) -> asyncio.subprocess.Process:
+    stdin, stdout, stderr = streams.theirs
+    try:
+        return await open_process(command, stdin=stdin, stdout=stdout, stderr=stderr)
+    finally:
+        for descriptor in {*streams.theirs}:  # held by the command alone: only then does its output end
+            os.close(descriptor)
 
 
-def _resize(master: int, rows: int, columns: int) -> None:
-    """Raises RuntimeFailed for a size that no terminal has."""
+@contextlib.contextmanager
+def _streams(size: tuple[int, int] | None, owner: int | None) -> Iterator[_Streams]:
+    """Ours are closed in the end; theirs are for `_start` to close."""
+    made = _pipes() if size is None else _pseudo_terminal(size)
+    ours = (made.input, *(stream for stream, _ in made.outputs))
+    try:
+        for stream in ours:
+            os.set_blocking(stream.fileno(), False)
+        for descriptor in made.theirs:
+            with contextlib.suppress(OSError):  # where the box knows no such user: it only cannot open them anew
+                os.fchown(descriptor, -1 if owner is None else owner, -1)
+        yield made
+    finally:
+        for stream in ours:
+            stream.close()
+
+
+def _pipes() -> _Streams:
+    (stdin, typed), (out, stdout), (err, stderr) = os.pipe(), os.pipe(), os.pipe()
+    outputs = ((FileIO(out), Kind.OUTPUT), (FileIO(err), Kind.ERROR_OUTPUT))
+    return _Streams(FileIO(typed, "w"), outputs, (stdin, stdout, stderr))
+
+
+def _pseudo_terminal(size: tuple[int, int]) -> _Streams:
+    try:
+        master, slave = os.openpty()
+    except OSError as err:
+        raise RuntimeFailed(
+            "This box has no pseudo-terminal left", context=str(err), hint="`pullet run … | cat` needs none."
+        ) from err
+    stream = FileIO(master, "r+")
+    _resize(stream, *size)
+    return _Streams(stream, ((stream, Kind.OUTPUT),), (slave, slave, slave))
+
+
+def _resize(master: FileIO, rows: int, columns: int) -> None:
+    """Raises MalformedData for a size that no terminal has."""
     try:
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    except (OSError, struct.error) as err:
-        raise RuntimeFailed(f"No terminal has {rows} rows and {columns} columns", context=str(err)) from err
+    except struct.error as err:
+        raise MalformedData(f"No terminal has {rows} rows and {columns} columns", context=str(err)) from err

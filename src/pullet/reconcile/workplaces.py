@@ -40,6 +40,7 @@ class Workplaces:
             secrets=tuple(form for value in (*secrets.values(), *grant.secrets) for form in shown_forms(value)),
             folders=grant.folders,
             environment_digest=release.artifact.environment_digest,
+            memory=_most_memory(release.spec),
         )
 
     async def start_requests(self, release: Release) -> tuple[StartRequest, ...]:
@@ -57,3 +58,10 @@ class Workplaces:
         given = {*sealed, *(name for name, _ in spec.variables)}
         wanted = [name for name in spec.secrets_generated if name not in given]
         return {**sealed, **self._world.secrets.values(environment, wanted)}
+
+
+def _most_memory(spec: AppSpec) -> int | None:
+    """What a command that runs once may hold: as much as the largest of the app's processes."""
+    limits = [process.memory for process in spec.processes]
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,10 @@ class ControlGroups:
 
         `memory` is in bytes, without swap beyond it. An empty list: no limits on this box.
         """
-        name = hashlib.sha256(identity.encode()).hexdigest()[:20]
+        return self.make_named(hashlib.sha256(identity.encode()).hexdigest()[:20], memory, processes)
+
+    def make_named(self, name: str, memory: int | None, processes: int = PROCESSES) -> list[str]:
+        """As `make`, under a name that is safe as one of a folder."""
         made: list[str] = []
         for base in self._bases():
             folder = base / _PARENT / name
@@ -39,8 +43,22 @@ class ControlGroups:
                 made.append(str(folder))
         return made
 
+    def folders(self) -> list[Path]:
+        """Every group of Pullet's there is, of this daemon or of another on the box."""
+        found = (base / _PARENT for base in self._bases())
+        return [folder for parent in found if parent.is_dir() for folder in parent.iterdir() if folder.is_dir()]
+
     def _bases(self) -> list[Path]:
         return [_ROOT] if self.version == 2 else [_ROOT / controller for controller in self.controllers]
+
+
+def members(folders: Iterable[str]) -> list[int]:
+    """Processes in any of the groups."""
+    found: list[int] = []
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            found += [int(line) for line in (Path(folder) / "cgroup.procs").read_text().split()]
+    return found
 
 
 def detect() -> ControlGroups:

@@ -13,10 +13,9 @@ from pullet.domain.command import Command
 from pullet.domain.home import Home
 from pullet.domain.runtime import StartRequest, Workplace
 from pullet.drivers.confinement import Confinement, Sandbox
-from pullet.drivers.runtime import boot, relay
+from pullet.drivers.runtime import boot, relay, session
 from pullet.drivers.runtime.interpreters import interpreter_roots
 from pullet.drivers.runtime.places import SocketFolder
-from pullet.drivers.terminal import CONTROLLING
 
 WEB = "web"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -71,18 +70,14 @@ class Launcher:
             secrets=workplace.secrets,
             ok=frozenset(range(-64, 256)),
         )
-        app = workplace.release.environment.app
-        writable = (workplace.tree, *workplace.folders)
-        return self._sandbox.confine(made, Confinement(app, writable, self._readable(workplace), network))
+        return self._sandbox.confine(made, self._confinement(workplace, network=network))
 
-    def attached(self, workplace: Workplace, argv: Sequence[str], term: str | None) -> Command:
-        """A command whose words are passed as they are, for `pullet run`. `term` None: it has no terminal."""
-        given = {**variables(workplace), "TERM": term or "dumb"}
-        words = (*(CONTROLLING if term else ()), *argv)
+    def attached(self, workplace: Workplace, argv: Sequence[str], term: str) -> Command:
+        """A command whose words are passed as they are, in a session of its own."""
+        words = (workplace.python, "-I", "-S", session.__file__, *argv)
+        given = {**variables(workplace), "TERM": term}
         made = Command(words, Path(workplace.tree), given, secrets=workplace.secrets)
-        app = workplace.release.environment.app
-        writable = (workplace.tree, *workplace.folders)
-        return self._sandbox.confine(made, Confinement(app, writable, self._readable(workplace)))
+        return self._sandbox.confine(made, self._confinement(workplace))
 
     def orders(self, request: StartRequest, sockets: SocketFolder) -> dict[str, object]:
         """What a spare is told to become this instance."""
@@ -103,13 +98,18 @@ class Launcher:
         app = request.id.release.environment.app
         return self._sandbox.confine(command, Confinement(app, folders, self._readable(place), memory=memory))
 
+    def _confinement(self, place: Workplace, *, network: bool = True) -> Confinement:
+        writable = (place.tree, *place.folders)
+        memory = place.memory if self._memory_by_process else None
+        return Confinement(place.release.environment.app, writable, self._readable(place), network, memory)
+
     def _readable(self, place: Workplace) -> tuple[str, ...]:
         tree = str(self._home.tree(place.release))
         return (
             *interpreter_roots(Path(place.python)),
             *((tree,) if Path(tree).is_dir() and tree != place.tree else ()),
             *(path for path in place.python_path if not Path(path).is_relative_to(tree) and Path(path).exists()),
-            *(boot.__file__, relay.__file__),
+            *(boot.__file__, relay.__file__, session.__file__),
             *place.readable,
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pullet.domain.errors import CommandFailed, StartFailed
+from pullet.domain.frames import Frame, Kind
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId
 from pullet.domain.runtime import Capability, Instance, Phase, RunRequest, Spare, StartRequest, Workplace
@@ -17,6 +18,7 @@ from pullet.drivers.process import ProcessRunner, last_lines, redact
 from pullet.drivers.runtime import systemd
 from pullet.drivers.runtime.cgroups import ControlGroups
 from pullet.drivers.runtime.launching import Launcher, serves
+from pullet.drivers.runtime.limiting import limited
 from pullet.drivers.runtime.places import Places, SocketFolder
 from pullet.drivers.runtime.spares import Spares
 from pullet.drivers.supervision import Supervised, SupervisedState, Supervisor
@@ -50,7 +52,7 @@ class ShimRuntime:
         if state.shim_pid is not None and state.phase is not Phase.STOPPING and not _half_woken(state, request.id):
             return _instance(state)
         await self.stop(request.id, request.process.drain if state.phase is Phase.STOPPING else 0)
-        await asyncio.to_thread(self._hand_over, request)
+        await asyncio.to_thread(self._hand_over, request.workplace)
         state = await self._spares.take(request, self._supervised) or await self._start_cold(request)
         return _instance(await self._settle(request, state))
 
@@ -64,7 +66,7 @@ class ShimRuntime:
 
     async def run(self, request: RunRequest, log: LogSink) -> RunResult:
         place = request.workplace
-        await asyncio.to_thread(self._hand_over, request)
+        await asyncio.to_thread(self._hand_over, place)
         command = self._launcher.once(place, request.command, timeout=request.timeout, network=request.network)
         lines: list[str] = []
 
@@ -73,24 +75,33 @@ class ShimRuntime:
             del lines[:-200]
             log(line)
 
-        try:
-            done = await self._runner.run(command, log=keep)
-        except CommandFailed as err:
-            if not err.timed_out:
-                raise
-            keep(f"pullet: ended: it took longer than {request.timeout:g} s")
-            return RunResult(_TIMED_OUT, request.timeout, last_lines("\n".join(lines)))
+        async with limited(self._groups, place.memory) as limits:
+            try:
+                done = await self._runner.run(limits.of(command), log=keep)
+            except CommandFailed as err:
+                if not err.timed_out:
+                    raise
+                keep(f"pullet: ended: it took longer than {request.timeout:g} s")
+                return RunResult(_TIMED_OUT, request.timeout, last_lines("\n".join(lines)))
+            if exceeded := limits.exceeded:
+                keep(exceeded)
         return RunResult(done.exit_code, done.duration, last_lines("\n".join(lines)))
 
     async def attach(
         self, workplace: Workplace, argv: Sequence[str], terminal: Terminal, *, term: str, timeout: float | None
     ) -> int:
-        command = self._launcher.attached(workplace, argv, term if terminal.size else None)
-        return await run_attached(command, terminal, timeout=timeout)
+        await asyncio.to_thread(self._hand_over, workplace)
+        command = self._launcher.attached(workplace, argv, term)
+        owner = self._sandbox.user(workplace.release.environment.app)
+        async with limited(self._groups, workplace.memory) as limits:
+            code = await run_attached(limits.of(command), terminal, owner=owner, timeout=timeout)
+            if exceeded := limits.exceeded:
+                await terminal.send(Frame(Kind.ERROR_OUTPUT, f"{exceeded}\r\n".encode()))
+            return code
 
     async def prepare_spare(self, request: StartRequest) -> Spare | None:
         state = self._supervisor.observe(self._places.instance(request.id))
-        await asyncio.to_thread(self._hand_over, request)
+        await asyncio.to_thread(self._hand_over, request.workplace)
         return await self._spares.prepare(request, state)
 
     async def spares(self, environment: EnvironmentKey | None = None) -> Sequence[Spare]:
@@ -110,15 +121,15 @@ class ShimRuntime:
         states = [self._supervisor.observe(folder) for folder in self._places.instances(environment)]
         return [_instance(state) for state in states if "release" in state.labels]
 
-    def _hand_over(self, request: StartRequest | RunRequest) -> None:
+    def _hand_over(self, workplace: Workplace) -> None:
         """Once: afterwards the app owns its tree, and a walk of it would only cost."""
-        tree = Path(request.workplace.tree)
+        tree = Path(workplace.tree)
         try:
             status = tree.stat()
         except OSError as err:
             raise StartFailed(f"{tree} is gone", context=str(err), hint="Deploy again.") from err
         if status.st_uid == 0:
-            self._sandbox.hand_over(tree, request.workplace.release.environment.app)
+            self._sandbox.hand_over(tree, workplace.release.environment.app)
 
     async def _start_cold(self, request: StartRequest) -> SupervisedState:
         app = request.id.release.environment.app

@@ -22,7 +22,7 @@ from pullet.domain.runtime import Phase
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime import proc, shim, systemd
 from pullet.drivers.runtime.app_pids import AppPids
-from pullet.drivers.runtime.cgroups import ControlGroups
+from pullet.drivers.runtime.cgroups import ControlGroups, members
 from pullet.drivers.supervision import Supervised, SupervisedState
 
 _FLOCK = "hhqqi0q"  # struct flock of fcntl(2) on 64-bit Linux
@@ -214,19 +214,11 @@ async def _first_state(folder: Path) -> None:
 def end_orphans(state: dict[str, Any]) -> None:
     """Kill what a shim that was itself killed has left: normally nothing, as its child dies with it."""
     pid, started = state.get("pid"), state.get("pid_started")
-    left = _group_members(state.get("groups", ()))
+    left = members(state.get("groups", []))
     if pid and proc.start_time(pid) == started is not None:
         left += [pid, *proc.descendants(pid)]
     for each in left:
         proc.signal_quietly(each, signal.SIGKILL)
-
-
-def _group_members(groups: list[str]) -> list[int]:
-    found: list[int] = []
-    for group in groups:
-        with contextlib.suppress(OSError):
-            found += [int(line) for line in (Path(group) / "cgroup.procs").read_text().split()]
-    return found
 
 
 def _reason(state: dict[str, Any], alive: bool) -> str:
