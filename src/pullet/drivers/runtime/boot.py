@@ -101,8 +101,8 @@ def become(argv: list[str]) -> None:
 
 
 def forget_the_app() -> None:
-    """Some modules import the app by themselves, such as those that ask for Django's settings. From here they find none:
-    it would be the release that is live now, whose code would be served instead of the next one's."""
+    """Some modules import the app by themselves, such as those that ask for Django's settings. From here on they find
+    none: it would be the release that is live now, whose code would be served instead of the next one's."""
     own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [folder for folder in sys.path if folder not in own]
     os.chdir("/")
