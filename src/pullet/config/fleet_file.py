@@ -97,7 +97,7 @@ class EnvironmentTable(Section):
     secrets: dict[SecretName, Sealed] = Field(
         default_factory=dict,
         description="Sealed to the target's key by `pullet secrets set`.",
-        examples=[{"STRIPE_KEY": "age:…"}],
+        examples=[{"STRIPE_KEY": "age:YWdlLWVuY3J5cHRpb24"}],
     )
     processes: dict[ProcessName, ProcessTable] = Field(
         default_factory=dict, description="What differs from pullet.toml, by process."
@@ -130,7 +130,7 @@ class PreviewsTable(Section):
         None, description="The environment whose data a new one begins with.", examples=["production"]
     )
     expire_after: Duration | None = Field(
-        None, description="Removed this long after the branch's last commit. Default: with the branch.", examples=["7d"]
+        None, description="Removed when it got no commit for this long. Default: with the branch.", examples=["7d"]
     )
     limit: int = Field(10, ge=0, le=1000, description="Most of them at a time.", examples=[10])
 
