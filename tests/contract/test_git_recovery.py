@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -97,7 +98,8 @@ async def test_a_kill_in_the_middle_of_a_fetch(
     fetching = asyncio.create_task(source.fetch(spec, sha))
     await asyncio.sleep(moment)  # not a synchronisation: any moment will do
     for pid in children_named_git():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(pid, signal.SIGKILL)
     await asyncio.gather(fetching, return_exceptions=True)
     again = limited(tmp_path)
     await again.fetch(spec, sha)
