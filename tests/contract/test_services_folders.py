@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import struct
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +153,26 @@ async def test_a_database_that_is_a_link_is_not_read(root: Path) -> None:
     _file(grant).symlink_to(other)
     copied = await world.provider.clone(origin, key, world.spec(key), heard)
     assert _file(copied).is_symlink()  # kept as what it is, with nothing of what it leads to
+
+
+async def test_a_planted_journal_deletes_nothing(root: Path) -> None:
+    """Rolling it back, SQLite would delete the super-journal that it names, with the rights of Pullet."""
+    world, key = SqliteWorld(root), service()
+    file = _file(await world.provided(key))
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE TABLE records (name TEXT)")
+    database.close()
+    victim = root / "victim"
+    victim.write_text("precious")
+    name, magic = str(victim).encode(), bytes.fromhex("d9d505f920a163d7")
+    head = magic + struct.pack(">IIIII", 0, 1, file.stat().st_size // 4096, 512, 4096)
+    tail = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    Path(f"{file}-journal").write_bytes(head.ljust(512, b"\0") + tail)
+    folder = root / "dump"
+    folder.mkdir()
+    with pytest.raises(ServiceFailed, match="could not be copied"):
+        await world.provider.dump(key, folder)
+    assert victim.read_text() == "precious"
 
 
 async def test_a_copy_is_consistent_while_others_write(root: Path) -> None:

@@ -253,10 +253,14 @@ def is_database(path: Path) -> bool:
 
 
 def _back_up(path: Path, destination: Path) -> None:
-    """A consistent copy of a database that others write to. A hostile file costs an error and nothing else."""
+    """A consistent copy of a database that others write to. A hostile file costs an error and nothing else.
+
+    Opened to read only: to roll a journal back means to delete the file that the journal names, and the app may have
+    written any name there. A journal that a killed app left is rolled back by the app itself, when it opens the file.
+    """
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)) as source,
+            contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as source,
             contextlib.closing(sqlite3.connect(destination)) as target,
         ):
             source.execute("PRAGMA trusted_schema = OFF").execute("SELECT count(*) FROM sqlite_schema")
