@@ -75,7 +75,7 @@ class World:
 
     @asynccontextmanager
     async def daemon(self) -> AsyncIterator[TargetLoop]:
-        target = TargetLoop(self.neighbours())
+        target = TargetLoop(self.neighbours(), interval=0.02)
         task = asyncio.create_task(target.run())
         try:
             yield target
@@ -149,7 +149,7 @@ class Mortality:
 
 async def run_until_killed(world: World, done: Callable[[], bool]) -> bool:
     """True when the deployment came to its end alive."""
-    target = TargetLoop(world.neighbours())
+    target = TargetLoop(world.neighbours(), interval=0.02)
     task = asyncio.create_task(target.run())
     try:
         await until(lambda: task.done() or (done() and at_rest(world, target)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +10,6 @@ from pullet.config import fleet_edit
 from pullet.domain.conditions import ConditionType
 from pullet.domain.errors import BuildFailed, ProbeFailed, Retry
 from pullet.domain.fleet import Hold
-from pullet.domain.home import Home
 from pullet.domain.identity import InstanceId, ReleaseId
 from pullet.domain.release import Outcome, Trigger, Verdict
 from pullet.domain.runtime import Phase
@@ -21,17 +18,8 @@ from pullet.ports import RunResult
 from pullet.reconcile.environment import CHECK_INTERVAL
 from pullet.reconcile.target import TargetLoop
 from pullet.store.sqlite import SqliteStore
-from tests.fakes.world import SHOP, URL, Mortality, World, app, at_rest, run_until_killed
+from tests.fakes.world import SHOP, Mortality, World, app, at_rest, run_until_killed
 from tests.polling import until
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with tempfile.TemporaryDirectory() as folder:
-        made = World(Home(Path(folder)))
-        made.fleet.edit_by_hand("shop", fleet_edit.new_app_file("shop", URL, "main"))
-        yield made
-        made.store.close()
 
 
 def serves(world: World, text: str) -> Callable[[], bool]:

@@ -27,9 +27,8 @@ from tests.fakes.fleet import FakeFleet
 from tests.fakes.runtime import FakeRuntime
 from tests.fakes.world import SHOP, World, app
 from tests.polling import until
-from tests.unit.test_reconcile import serves, world
+from tests.unit.test_reconcile import serves
 
-__all__ = ["world"]  # the fixture
 KEY = SecretPlace("shop", "production", "KEY")
 FILE = """
 [secrets]

@@ -115,8 +115,7 @@ async def restore(
                 async with _still(control, environment):
                     for each in (one for one in services if one.key.environment == environment):
                         log(f"{each.key}: {each.spec.type}")
-                        provider = control.neighbours.services.provider(each.spec.type)
-                        await provider.load(each.key, each.spec, folder / each.folder)
+                        await control.neighbours.services.load(each.key, each.spec, folder / each.folder)
         await control.target.refresh()
         return f"{len(services)} service(s) restored from backup {found[:8]}."
 
@@ -146,12 +145,9 @@ async def load(control: Control, key: EnvironmentKey, name: str | None, path: Pa
     state = one_of(await control.neighbours.services.observe(key), key, name)
 
     async def work(_: Callable[[str], None]) -> str:
-        safe = _safekeeping(control)
-        async with safe.folder() as folder:
+        async with _safekeeping(control).folder() as folder:
             await asyncio.to_thread(_unpack, path, folder / "dump")
-            async with _still(control, key):
-                provider = control.neighbours.services.provider(state.type)
-                await provider.load(state.key, safe.spec_of(state), folder / "dump")
+            await _replace(control, state, folder / "dump")
         return f"{state.key} has the data of {path}."
 
     async for progress in _reported(work):
@@ -168,13 +164,18 @@ async def load_snapshot(control: Control, key: EnvironmentKey, name: str | None)
     yield Progress(f"As it was before release {snapshot.release}")
 
     async def work(_: Callable[[str], None]) -> str:
-        async with _still(control, key):
-            spec = _safekeeping(control).spec_of(state)
-            await control.neighbours.services.provider(state.type).load(state.key, spec, snapshot.folder)
+        await _replace(control, state, snapshot.folder)
         return f"{state.key} has the data of before release {snapshot.release}."
 
     async for progress in _reported(work):
         yield progress
+
+
+async def _replace(control: Control, state: ServiceState, dumped: Path) -> None:
+    """While the app stands still."""
+    spec = _safekeeping(control).spec_of(state)
+    async with _still(control, state.key.environment):
+        await control.neighbours.services.load(state.key, spec, dumped)
 
 
 def _pack(folder: Path, path: Path) -> None:

@@ -20,11 +20,6 @@ class Services:
         self._providers = {provider.type: provider for provider in providers}
         self._given: dict[EnvironmentKey, dict[ServiceSpec, Grant]] = {}
 
-    @property
-    def types(self) -> frozenset[ServiceType]:
-        """Those that can be provided here."""
-        return frozenset(self._providers)
-
     def provider(self, kind: ServiceType) -> ServiceProvider:
         if kind not in self._providers:
             raise ConfigError(f"This Pullet provides no {kind}", hint="`pullet doctor` says what the box allows.")
@@ -69,6 +64,10 @@ class Services:
             provider = self.provider(spec.type)
             await provider.clone(ServiceKey(origin, spec.name), ServiceKey(to, spec.name), spec, log)
 
+    async def load(self, key: ServiceKey, spec: ServiceSpec, folder: Path) -> None:
+        """Replace a service's data by a dump of it."""
+        await self.provider(spec.type).load(key, spec, folder)
+
     async def observe(self, environment: EnvironmentKey | None = None) -> Sequence[ServiceState]:
         """All data there is, whether or not an app still asks for it."""
         found = [await provider.observe(environment) for provider in self._providers.values()]
@@ -82,7 +81,8 @@ class Services:
 
     async def stop(self, environment: EnvironmentKey | None = None) -> None:
         """End servers; of one environment where it has its own."""
-        self._given.clear() if environment is None else self.forget(environment)
+        for known in tuple(self._given) if environment is None else (environment,):
+            self.forget(known)
         for provider in self._providers.values():
             await provider.stop(environment)
 
