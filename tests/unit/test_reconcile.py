@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from pullet.ports import RunResult
 from pullet.reconcile.environment import CHECK_INTERVAL
 from pullet.reconcile.target import TargetLoop
 from pullet.store.sqlite import SqliteStore
-from tests.fakes.world import SHOP, Mortality, World, app, at_rest, run_until_killed
+from tests.fakes.world import HOST, SHOP, Mortality, World, app, at_rest, run_until_killed
 from tests.polling import until
 
 
@@ -88,6 +89,24 @@ async def test_a_failure_before_the_switch_leaves_the_old_release(world: World, 
         world.runtime.fail_start = None
         await push(world, target, "three")
         await until(serves(world, "three"))
+
+
+async def test_a_failed_revision_is_said_to_have_failed_also_after_a_heal(world: World) -> None:
+    """A new process has a new socket, so the route is switched, and that is a deployment of its own."""
+    world.repository.commit(app("one"))
+    async with world.daemon() as target:
+        await until(serves(world, "one"))
+        world.repository.commit(app("two") | {"pullet.toml": '[build]\ncommands = ["false"]\n'})
+        target.wake_sources()
+        await until(lambda: world.store.deployments.of(SHOP)[0].outcome is Outcome.FAILED)
+        await until(lambda: target.environments[SHOP].settled)
+        world.runtime.instances.clear()
+        world.router.targets[HOST] = replace(world.router.targets[HOST], sockets=())
+        target.environments[SHOP].wake()
+        await until(lambda: world.store.deployments.of(SHOP)[0].outcome is Outcome.SUCCEEDED)
+        await until(lambda: target.environments[SHOP].settled and "one" in world.live_text)
+        deployed = next(each for each in target.environments[SHOP].conditions if each.type is ConditionType.DEPLOYED)
+    assert (deployed.status, deployed.reason) == (False, "DeploymentFailed")
 
 
 async def test_trouble_that_may_pass_is_tried_again(world: World) -> None:

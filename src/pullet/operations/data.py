@@ -155,12 +155,14 @@ async def load(control: Control, key: EnvironmentKey, name: str | None, path: Pa
 
 
 async def load_snapshot(control: Control, key: EnvironmentKey, name: str | None) -> AsyncIterator[Progress]:
-    """Replace a database's data by what they were before the newest release commands."""
-    state = one_of(await control.neighbours.services.observe(key), key, name)
-    found = (each for each in Snapshots(control.neighbours, key).all() if each.service == slug(state.key.name))
-    snapshot = next(found, None)
-    if snapshot is None:
-        raise NotFound(f"There is no snapshot of {state.key}", hint="Small databases only have one; see the backups.")
+    """Replace a database's data by what they were before the newest release commands. Without a name: the only one that
+    there is a snapshot of."""
+    newest = {each.service: each for each in reversed(Snapshots(control.neighbours, key).all())}
+    if not newest:
+        raise NotFound(f"There is no snapshot of {key}", hint="Small databases only have one; see `pullet backups`.")
+    states = await control.neighbours.services.observe(key)
+    state = one_of((each for each in states if slug(each.key.name) in newest), key, name)
+    snapshot = newest[slug(state.key.name)]
     yield Progress(f"As it was before release {snapshot.release}")
 
     async def work(_: Callable[[str], None]) -> str:

@@ -81,10 +81,17 @@ def _deployed(knowledge: Knowledge, now: float) -> Condition:
         word = "DeploymentFailed" if deployment.outcome is Outcome.FAILED else "RolledBackByItself"
         message = f"Deployment {deployment.number} of {deployment.revision.short} failed: {deployment.error}"
         return Condition(kind, False, word, message, now, knowledge.live_revision)
-    if knowledge.desired.candidate is None:
-        return Condition(kind, None, "NothingToDeploy", "No revision is known yet.", now)
-    message = f"{knowledge.desired.candidate.revision.short} is being deployed."
-    return Condition(kind, False, "Deploying", message, now, knowledge.live_revision)
+    return Condition(kind, *_under_way(knowledge), now, knowledge.live_revision)
+
+
+def _under_way(knowledge: Knowledge) -> tuple[bool | None, str, str]:
+    """(status, reason, message) while the desired revision does not serve and its latest deployment did not fail."""
+    candidate = knowledge.desired.candidate
+    if candidate is None:
+        return None, "NothingToDeploy", "No revision is known yet."
+    if candidate.id in knowledge.observed.failed:  # and what serves was put right since
+        return False, "DeploymentFailed", f"{candidate.revision.short} failed; `pullet sync` gives it another try."
+    return False, "Deploying", f"{candidate.revision.short} is being deployed."
 
 
 def _goal_serves(knowledge: Knowledge) -> bool:
