@@ -141,7 +141,7 @@ async def test_a_mistake_keeps_the_last_good_reading(fleet: Fleet, by_hand: ByHa
     assert state.unreadable == {"shop"}
     ((file, message),) = state.errors
     assert file == "targets/local/apps/shop.toml"
-    assert "not TOML" in message
+    assert "not valid TOML" in message
     by_hand("shop", SUSPENDED)
     state = await fleet.read()
     assert (state.errors, state.unreadable) == ((), frozenset())

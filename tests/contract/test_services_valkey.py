@@ -15,13 +15,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pullet.domain.errors import ServiceFailed
+from pullet.domain.errors import PulletError, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.services import Grant, ServiceKey, ServiceType
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime import cgroups
 from pullet.drivers.runtime.supervisor import ShimSupervisor
+from pullet.drivers.services.valkey.files import Record, make_data, read_record
 from pullet.drivers.services.valkey.provider import ValkeyProvider
+from pullet.drivers.services.valkey.server import Server
 from pullet.ports import ServiceProvider
 from tests.contract.services import ServiceContract, ServiceWorld, service
 from tests.polling import until
@@ -75,6 +77,7 @@ def connected(grant: Grant, password: str | None = None):  # type: ignore[no-unt
 
 class ValkeyWorld(ServiceWorld):
     type = ServiceType.VALKEY
+    provider: ValkeyProvider
 
     def __init__(self, root: Path) -> None:
         self.home = Home(root)
@@ -156,7 +159,18 @@ async def test_a_cache_throws_away_what_is_least_used(world: ValkeyWorld) -> Non
         assert connection.do("GET", "k119") == "x" * 100_000
 
 
-@pytest.mark.parametrize("command", ["CONFIG GET *", "SHUTDOWN", "DEBUG SLEEP 0", "MODULE LIST", "REPLICAOF a 1"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "CONFIG GET *",
+        "SHUTDOWN",
+        "DEBUG SLEEP 0",
+        "MODULE LIST",
+        "REPLICAOF a 1",
+        "CLIENT PAUSE 1",
+        "CLIENT NO-EVICT ON",
+    ],
+)
 async def test_an_app_may_not_govern_its_server(world: ValkeyWorld, command: str) -> None:
     with connected(await world.provided(service())) as connection:
         assert str(connection.do(*command.split())).startswith(("-NOPERM", "-ERR DEBUG command not allowed"))
@@ -251,3 +265,96 @@ async def test_a_damaged_record_is_said(world: ValkeyWorld) -> None:
         await world.provider.provide(key, world.spec(key))
     (world.home.service(key) / "valkey" / "service.json").unlink()
     await world.supervisor.stop(world.home.service(key) / "valkey" / "process", 1)
+
+
+@pytest.mark.parametrize("removed", [False, True])
+async def test_a_trial_whose_pullet_was_killed_ends(world: ValkeyWorld, *, removed: bool) -> None:
+    key = service()
+    grant = await world.provided(key, "one")
+    root = world.home.service(key) / "valkey"
+    record = read_record(root)
+    assert record is not None
+    tried = replace(record, data="data-tried")
+    left = await _left_running(world, root, tried)
+    if removed:
+        await world.provider.remove(key)
+    else:
+        assert await world.provider.provide(key, world.spec(key)) == grant
+        assert await world.read(grant) == {"one"}
+    assert not Path(f"/proc/{left}").exists()
+    assert not (root / "trial").exists()
+    assert not (root / tried.data).exists()
+
+
+async def _left_running(world: ValkeyWorld, root: Path, record: Record) -> int:
+    """The server process of a trial that nobody waits for any more."""
+    user = world.provider._user(record.key)
+    make_data(root, record.data, user)
+    program, _ = await world.provider._found()
+    server = Server(world.supervisor, program, root, record, user)
+    await server._launch(root / "trial", trial=True)
+    pid = world.supervisor.observe(root / "trial").pid
+    assert pid is not None
+    return pid
+
+
+async def test_lost_data_are_said_and_a_dump_is_loaded_in_their_place(world: ValkeyWorld, tmp_path: Path) -> None:
+    key = service()
+    grant = await world.provided(key, "one")
+    await world.provider.dump(key, tmp_path)
+    await world.provider.stop()
+    root = world.home.service(key) / "valkey"
+    record = read_record(root)
+    assert record is not None
+    (root / record.data).rename(root / "moved-away")
+    for again in (world.provider.provide(key, world.spec(key)), world.provider.ensure()):
+        with pytest.raises(ServiceFailed, match="gone"):
+            await again
+    await world.provider.load(key, world.spec(key), tmp_path)
+    assert await world.read(grant) == {"one"}
+
+
+async def test_a_damaged_record_keeps_no_other_from_starting_or_stopping(world: ValkeyWorld) -> None:
+    damaged, other = service(), service()
+    await world.provided(damaged)
+    grant = await world.provided(other, "one")
+    await world.provider.stop()
+    path = world.home.service(damaged) / "valkey" / "service.json"
+    whole = path.read_bytes()
+    path.write_bytes(b"{")
+    with pytest.raises(ServiceFailed, match="damaged"):
+        await world.provider.ensure()
+    assert await world.read(grant) == {"one"}
+    await world.provider.stop()
+    path.write_bytes(whole)
+    assert not any(state.running for state in await world.provider.observe())
+
+
+async def test_observe_bears_files_that_come_and_go(world: ValkeyWorld) -> None:
+    key = service()
+    await world.provided(key, "one")
+    record = read_record(world.home.service(key) / "valkey")
+    assert record is not None
+    churning = asyncio.create_task(
+        asyncio.to_thread(_churn, world.home.service(key) / "valkey" / record.data / "temp-1.rdb")
+    )
+    while not churning.done():
+        (state,) = await world.provider.observe(key.environment)
+        assert state.size > 0
+
+
+def _churn(path: Path) -> None:
+    for _ in range(5000):
+        path.write_bytes(b"x")
+        path.unlink()
+
+
+async def test_a_shell_waits_for_a_load(world: ValkeyWorld) -> None:
+    key = service()
+    await world.provided(key)
+    async with world.provider._alone(key):
+        shell = asyncio.create_task(world.provider.shell(key, world.spec(key)))
+        await asyncio.wait([shell], timeout=0.5)
+        assert not shell.done()
+    with contextlib.suppress(PulletError):  # there may be no client on the box
+        await shell

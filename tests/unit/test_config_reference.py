@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pullet.config.app_file import read_app_file
+from pullet.config.fleet_file import parse_fleet_file
 from pullet.config.reference import render
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -17,11 +18,20 @@ def test_the_committed_reference_is_not_stale(name: str) -> None:
 
 
 def test_every_example_on_the_page_is_accepted() -> None:
-    page = render()["configuration.md"].partition("## pullet.toml")[2].partition("\n## ")[0]
-    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    examples = examples_of("pullet.toml")
     assert len(examples) > 10
     for example in examples:
         read_app_file(example)
+
+
+def test_the_examples_of_fleet_files_are_one_that_is_accepted() -> None:
+    whole = "".join(examples_of("Fleet files"))
+    assert parse_fleet_file("shop", whole).environments[0].key.name == "production"
+
+
+def examples_of(title: str) -> list[str]:
+    page = render()["configuration.md"].partition(f"## {title}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
 
 
 def test_every_key_has_a_description() -> None:

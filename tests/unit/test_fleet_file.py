@@ -86,31 +86,95 @@ def test_everything_that_a_file_can_say() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('url = "h', 'urll = "h', "shop.toml:3: source.urll is not known; did you mean url?"),
-        ("[previews]", "[preview]", "shop.toml:25: preview is not known; did you mean previews?"),
-        ("instances = 2", "instancs = 2", "shop.toml:12: environments.production.processes.web.instancs is not known;"),
-        ('"512M"', "512", "shop.toml:13: environments.production.processes.web.memory: write a size with its unit"),
-        ('"15s"', '"15"', "shop.toml:4: source.interval: write a time with its unit"),
-        ("suspended = true", 'suspended = "yes"', "shop.toml:18: environments.staging.suspended:"),
-        ('branch = "main"', 'branch = "main"\ncommit = "' + "a" * 40 + '"', "follows one of branch, tag or commit"),
-        ('branch = "main"', 'branch = "--upload-pack=x"', "that is no name of a branch"),
-        ('"https://git', '"--upload-pack=x', "source.url: write the URL or the path of a git repository"),
-        ('"age:abc"', '"plain"', "a secret is sealed"),
-        ("STRIPE_KEY =", "LD_PRELOAD =", "it cannot be secret: the C library obeys it"),
-        ("STRIPE_KEY =", "LOG_LEVEL =", "LOG_LEVEL: set as a variable and as a secret; remove one of the two"),
-        ('LOG_LEVEL = "info"', 'LOG_LEVEL = "\\u0000"', "a value cannot hold a NUL character"),
-        ('LOG_LEVEL = "info"', '"A=B" = "info"', "a name has letters, digits and _ only"),
-        ('"shop.example.org"', '"Shop.example.org/x"', "write a hostname in lower case"),
-        ('"shop.example.org"', '"a.example.org", "a.example.org"', "a.example.org is claimed twice"),
-        ('clone_data_from = "production"', 'clone_data_from = "prod"', "there is no such environment"),
-        ("[previews]", '[environments."../x"]\nbranch = "x"\n[previews]', "'../x' cannot be a name"),
-        ("[source]", "[source", "shop.toml is not TOML"),
+        ('url = "h', 'urll = "h', "shop.toml:3: source.urll: unknown key; did you mean url?"),
+        ("[previews]", "[preview]", "shop.toml:25: preview: unknown key; did you mean previews?"),
+        ("instances = 2", "instancs = 2", "shop.toml:12: environments.production.processes.web.instancs: unknown key;"),
+        ('"512M"', "512", "shop.toml:13: environments.production.processes.web.memory: expected a size with a unit"),
+        ('"15s"', '"15"', "shop.toml:4: source.interval: expected a duration with a unit"),
+        (
+            "suspended = true",
+            'suspended = "yes"',
+            "shop.toml:18: environments.staging.suspended: expected true or fals",
+        ),
+        (
+            'branch = "main"',
+            'branch = "main"\ncommit = "' + "a" * 40 + '"',
+            "shop.toml:7: environments.production: expected one of branch, tag and commit",
+        ),
+        ('branch = "main"', 'branch = "--upload-pack=x"', "shop.toml:8: environments.production.branch: expected the"),
+        ('"https://git', '"--upload-pack=x', "shop.toml:3: source.url: expected the URL or the path of a git repos"),
+        ('"age:abc"', '"plain"', "shop.toml:11: environments.production.secrets.STRIPE_KEY: expected a sealed value"),
+        ("STRIPE_KEY =", "LD_PRELOAD =", "LD_PRELOAD: expected another name: the C library obeys"),
+        (
+            "STRIPE_KEY =",
+            "LOG_LEVEL =",
+            "shop.toml:10: environments.production.variables.LOG_LEVEL: LOG_LEVEL is set as a variable and as a secret",
+        ),
+        ('LOG_LEVEL = "info"', 'LOG_LEVEL = "\\u0000"', "variables.LOG_LEVEL: expected a text without NUL"),
+        ('LOG_LEVEL = "info"', '"A=B" = "info"', 'variables."A=B": expected a variable name'),
+        (
+            '"shop.example.org"',
+            '"Shop.example.org/x"',
+            "shop.toml:9: environments.production.domains.0: expected a",
+        ),
+        (
+            '"shop.example.org"',
+            '"a.example.org",\n"a.example.org"',
+            "shop.toml:10: environments.production.domains.1: a.example.org is claimed twice",
+        ),
+        (
+            'clone_data_from = "production"',
+            'clone_data_from = "productoin"',
+            "17: environments.staging.clone_data_from: there is no environment 'productoin'; did you mean production?",
+        ),
+        (
+            "[previews]",
+            '[environments."../x"]\nbranch = "x"\n[previews]',
+            'shop.toml:25: environments."../x": expected up to 40 lower-case letters',
+        ),
+        ("[source]", "[source", "shop.toml:2:8: not valid TOML"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_the_nearest_key(old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_fleet_file("shop", WHOLE.replace(old, new, 1))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"age:abc"', '"hunter2"'),
+        ('"age:abc"', '"hunter2'),
+        ('LOG_LEVEL = "info"', 'LOG_LEVEL = "hunter2\\u0000"'),
+        ('LOG_LEVEL = "info"', 'LOG_LEVEL = "hunter2'),
+        ('"https://git.', '" https://hunter2@git.'),
+    ],
+)
+def test_what_may_be_secret_is_not_repeated(old: str, new: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_fleet_file("shop", WHOLE.replace(old, new, 1))
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WHOLE + "a" + ".a" * 100_000 + " = 1",
+        WHOLE + "limit2 = " + "9" * 5000,
+        WHOLE + "x = " + "[" * 50_000,
+        WHOLE.replace('["shop.example.org"]', "[" + '"a.b",' * 40_000 + "]"),
+        WHOLE + "".join(f"a{number} = 1\n" for number in range(20_000)),
+    ],
+)
+def test_a_hostile_file_is_refused_not_followed(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^shop\.toml:"):
+        parse_fleet_file("shop", text)
+
+
+def test_a_name_that_no_app_can_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"x\.toml: '\.\./x' cannot be a name"):
+        parse_fleet_file("../x", WHOLE, "x.toml")
 
 
 @given(st.text())
@@ -140,6 +204,8 @@ def test_edits_change_what_they_say_and_nothing_else() -> None:
     assert changed(edit.set_rollback("shop", WHOLE, "production", HOLD)) == replace(ORIGINAL, hold=HOLD)
     assert changed(edit.set_domains("shop", WHOLE, "production", ["a.example.org"])).domains == ("a.example.org",)
     assert changed(edit.set_domains("shop", WHOLE, "production", [])).domains == ()
+    many = [f"www{number}.example.org" for number in range(2000)]
+    assert changed(edit.set_domains("shop", WHOLE, "production", many)).domains == tuple(many)
     assert changed(edit.set_source_branch("shop", WHOLE, "production", "next")).track.value == "next"
     assert changed(edit.unset_variable("shop", WHOLE, "production", "LOG_LEVEL")).variables == ()
     assert dict(changed(edit.set_instances("shop", WHOLE, "production", "web", 5)).processes)["web"] == (

@@ -5,7 +5,6 @@ The same keys may stand under [tool.pullet] of pyproject.toml. An app may have o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -15,12 +14,22 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from pullet.config.lines import KeyPath, key_lines
 from pullet.config.reading import Section, dotted, line_of, parse_toml, read_toml_model
 from pullet.config.times import Cron, TimeZone
-from pullet.config.values import Duration, Folder, PositiveDuration, Size
+from pullet.config.values import (
+    Duration,
+    Folder,
+    Label,
+    PositiveDuration,
+    ProcessName,
+    SecretName,
+    Size,
+    VariableName,
+    VariableValue,
+    matching,
+)
 from pullet.domain.app import Confidence, Evidence, Place
 from pullet.domain.app import Schedule as ScheduleSpec
 from pullet.domain.declared import Declared
 from pullet.domain.errors import ConfigError
-from pullet.domain.secrets import obeyed_by_libc
 from pullet.domain.services import ServiceSpec, ServiceType
 
 APP_FILE = "pullet.toml"
@@ -28,23 +37,9 @@ PYPROJECT = "pyproject.toml"
 _TABLE = ("tool", "pullet")
 
 
-def _matching(pattern: str, expected: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise ValueError(expected)
-        return text
-
-    return AfterValidator(check)
-
-
 _CLAUSE = r"(~=|===?|!=|[<>]=?)?\s*\d+(\.\d+)*(\.\*)?"
-AppName = Annotated[
-    str, _matching(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", "up to 40 lower-case letters, digits and hyphens")
-]
 PythonRequest = Annotated[
-    str, _matching(rf"{_CLAUSE}(\s*,\s*{_CLAUSE})*", 'a Python version such as "3.12" or ">=3.11,<3.14"')
+    str, matching(rf"{_CLAUSE}(\s*,\s*{_CLAUSE})*", 'a Python version such as "3.12" or ">=3.11,<3.14"')
 ]
 
 
@@ -54,34 +49,18 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _not_in_sight(name: str) -> str:
-    if obeyed_by_libc(name):
-        raise ValueError("another name: the C library obeys variables of this one, so they cannot be kept secret")
-    return name
-
-
 CommandLine = Annotated[str, AfterValidator(_one_line)]
-ProcessName = Annotated[
-    str, _matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", "a name of up to 39 letters, digits, - and _")
-]
-VariableName = Annotated[
-    str, _matching(r"[A-Za-z_][A-Za-z0-9_]{0,199}", "a variable name of letters, digits and _, such as LOG_LEVEL")
-]
-SecretName = Annotated[VariableName, AfterValidator(_not_in_sight)]
-VariableValue = Annotated[str, _matching(r"[^\x00]*", "a text without NUL")]
-UrlPath = Annotated[str, _matching(r"/[!-~]*", 'a path of printable characters such as "/healthz"')]
+UrlPath = Annotated[str, matching(r"/[!-~]*", 'a path of printable characters such as "/healthz"')]
 UrlPrefix = Annotated[
-    str, _matching(r"/(?!.*\.\.)[A-Za-z0-9._~/-]{1,200}", 'a URL prefix such as "/static", without ".." and wildcards')
+    str, matching(r"/(?!.*\.\.)[A-Za-z0-9._~/-]{1,200}", 'a URL prefix such as "/static", without ".." and wildcards')
 ]
 RequestLine = Annotated[
-    str, _matching(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /[!-~]*", 'a method and a path such as "GET /"')
+    str, matching(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /[!-~]*", 'a method and a path such as "GET /"')
 ]
 
 
 class App(Section):
-    name: AppName | None = Field(
-        None, description="Name of the app. Default: the repository's name.", examples=["shop"]
-    )
+    name: Label | None = Field(None, description="Name of the app. Default: the repository's name.", examples=["shop"])
     root: Folder = Field(
         ".", description="The app's folder, for a repository that holds several.", examples=["backend"]
     )
@@ -175,7 +154,7 @@ class Service(Section):
         description="What is provided: `sqlite` is a persistent file, `volume` a persistent folder; `redis` is valkey.",
         examples=["postgresql"],
     )
-    extensions: list[Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,62}", "the name of an extension")]] = Field(
+    extensions: list[Annotated[str, matching(r"[a-z][a-z0-9_-]{0,62}", "the name of an extension")]] = Field(
         default_factory=list, description="PostgreSQL extensions to create.", examples=[["pg_trgm"]]
     )
     path: Folder | None = Field(

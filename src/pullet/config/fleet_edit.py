@@ -14,6 +14,8 @@ from pullet.domain.errors import ConfigError, NotFound
 from pullet.domain.fleet import Hold, Track, TrackKind
 from pullet.domain.identity import PRODUCTION
 
+_ON_ONE_LINE = 4  # items of a list
+
 
 def new_app_file(app: str, url: str, branch: str, environment: str = PRODUCTION) -> str:
     """The shortest file that runs an app."""
@@ -120,7 +122,7 @@ def unset_secret(app: str, text: str, environment: str, name: str) -> str:
 
 
 def set_domains(app: str, text: str, environment: str, domains: Sequence[str]) -> str:
-    return _edit_environment(app, text, environment, lambda table: _put(table, "domains", list(domains) or None))
+    return _edit_environment(app, text, environment, lambda table: _put(table, "domains", _list(domains) or None))
 
 
 def set_instances(app: str, text: str, environment: str, process: str, instances: int) -> str:
@@ -161,6 +163,13 @@ def _nested(table: Any, key: str) -> Any:
     if key not in table:
         table[key] = tomlkit.inline_table()
     return table[key]
+
+
+def _list(items: Sequence[str]) -> Any:
+    """A long list has a line for each item: a line with too many dots is refused, and nobody could read it."""
+    array = tomlkit.array()
+    array.extend(items)
+    return array.multiline(len(items) > _ON_ONE_LINE)
 
 
 def _put(table: Any, key: str, value: object) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, model_validator
 
+from pullet.config.lines import KeyPath
+from pullet.config.reading import Section, config_error, nearest_key, read_toml_model
+from pullet.config.values import (
+    Duration,
+    Label,
+    ProcessName,
+    SecretName,
+    Size,
+    VariableName,
+    VariableValue,
+    matching,
+)
 from pullet.domain.errors import ConfigError, UsageError
 from pullet.domain.fleet import (
     AppFleetSpec,
@@ -23,91 +31,82 @@ from pullet.domain.fleet import (
     TrackKind,
 )
 from pullet.domain.identity import EnvironmentKey
-from pullet.domain.secrets import name_trouble
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-def _seconds(value: object) -> object:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('write a time with its unit, such as "500ms", "15s", "5m", "1h" or "7d"')
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _bytes(value: object) -> object:
-    match = re.fullmatch(r"(\d+)([KMG])B?", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('write a size with its unit, such as "512M" or "2G"')
-    return int(match[1]) * _BYTES[match[2]]
-
-
-def _matching(pattern: str, wanted: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(wanted)
-        return value
-
-    return AfterValidator(check)
-
-
-def _secret_name(name: str) -> str:
-    if trouble := name_trouble(name):
-        raise ValueError(f"it cannot be secret: {trouble}")
-    return name
-
-
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-Duration = Annotated[float, BeforeValidator(_seconds)]
-Size = Annotated[int, BeforeValidator(_bytes)]
-Sha = Annotated[str, _matching(r"[0-9a-f]{40}([0-9a-f]{24})?", "write the whole commit id")]
-Ref = Annotated[str, _matching(r"[^-\s\x00-\x1f~^:?*\[\\][^\s\x00-\x1f~^:?*\[\\]*", "that is no name of a branch")]
-Domain = Annotated[
-    str, _matching(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})+", "write a hostname in lower case, such as shop.example.org")
+_DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+Sha = Annotated[str, matching(r"[0-9a-f]{40}([0-9a-f]{24})?", "the whole commit id, 40 or 64 hexadecimal digits")]
+Ref = Annotated[
+    str, matching(r"[^-\s\x00-\x1f~^:?*\[\\][^\s\x00-\x1f~^:?*\[\\]*", 'the name of a branch such as "main"')
 ]
-Url = Annotated[str, _matching(r"[^-\x00-\x20][^\x00-\x1f]*", "write the URL or the path of a git repository")]
-Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "a name has letters, digits and _ only")]
-Text = Annotated[str, _matching(r"[^\x00]*", "a value cannot hold a NUL character")]
-SecretName = Annotated[Variable, AfterValidator(_secret_name)]
-Sealed = Annotated[str, _matching(r"age:[\x21-\x7e]+", "a secret is sealed (`age:…`), never plain text")]
+Domain = Annotated[
+    str,
+    matching(rf"(?=.{{1,253}}$){_DNS_LABEL}(\.{_DNS_LABEL})+", 'a hostname in lower case such as "shop.example.org"'),
+]
+Url = Annotated[str, matching(r"[^-\x00-\x20][^\x00-\x1f]*", "the URL or the path of a git repository")]
+Sealed = Annotated[str, matching(r"age:[\x21-\x7e]+", "a sealed value (`age:…`), never plain text")]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class SourceTable(Section):
+    url: Url = Field(
+        description="The app's repository: https, ssh, file or a path. Its branches and tags are watched.",
+        examples=["https://git.example.org/acme/shop.git"],
+    )
+    interval: Duration | None = Field(
+        None, description="Time between polls. Default: 1 s for a path, 15 s for a URL.", examples=["15s"]
+    )
+    verify: list[str] = Field(
+        default_factory=list,
+        description="Only commits signed by one of these keys deploy. Not obeyed yet: a deployment is refused with "
+        "that reason.",
+    )
+    submodules: bool = Field(False, description="Whether submodules are checked out too.")
 
 
-class SourceTable(_Table):
-    url: Url
-    interval: Duration | None = None
-    verify: list[str] = []
-    submodules: bool = False
+class ProcessTable(Section):
+    instances: int | None = Field(None, ge=0, le=1000, description="How many run side by side.", examples=[2])
+    memory: Size | None = Field(None, description="Hard limit an instance.", examples=["512M"])
+    spares: int | None = Field(None, ge=0, le=10, description="Warm interpreters kept for the next release.")
 
 
-class ProcessTable(_Table):
-    instances: int | None = Field(None, ge=0, le=1000)
-    memory: Size | None = None
-    spares: int | None = Field(None, ge=0, le=10)
+class RollbackTable(Section):
+    revision: Sha = Field(description="The commit that serves instead.", examples=["1a2b3c4d" * 5])
+    skip: list[Sha] = Field(
+        description="The rollback holds while the branch is at one of these.", examples=[["5e6f7a8b" * 5]]
+    )
+    release: int | None = Field(None, ge=1, description="The release of that commit which was live.", examples=[3])
+    configuration: str = Field(
+        "", description="Digest of the settings then: `release` itself serves while it has not changed."
+    )
 
 
-class RollbackTable(_Table):
-    revision: Sha
-    skip: list[Sha]
-    release: int | None = Field(None, ge=1)
-    configuration: str = ""
-
-
-class EnvironmentTable(_Table):
-    branch: Ref | None = None
-    tag: str | None = None
-    commit: Sha | None = None
-    domains: list[Domain] = []
-    variables: dict[Variable, Text] = {}
-    secrets: dict[SecretName, Sealed] = {}
-    processes: dict[str, ProcessTable] = {}
-    suspended: bool = False
-    rollback: RollbackTable | None = None
-    clone_data_from: str | None = None
+class EnvironmentTable(Section):
+    branch: Ref | None = Field(
+        None, description="The branch that is followed. One of `branch`, `tag`, `commit` is needed.", examples=["main"]
+    )
+    tag: str | None = Field(None, description='Or the newest tag in a range of versions, such as `">=1.2,<2"`.')
+    commit: Sha | None = Field(None, description="Or this commit, by its whole id.")
+    domains: list[Domain] = Field(
+        default_factory=list,
+        description="Hostnames, besides the one that ends in `.localhost`.",
+        examples=[["shop.example.org"]],
+    )
+    variables: dict[VariableName, VariableValue] = Field(
+        default_factory=dict,
+        description="Added to those of pullet.toml, and stronger.",
+        examples=[{"LOG_LEVEL": "info"}],
+    )
+    secrets: dict[SecretName, Sealed] = Field(
+        default_factory=dict,
+        description="Sealed to the target's key by `pullet secrets set`.",
+        examples=[{"STRIPE_KEY": "age:YWdlLWVuY3J5cHRpb24"}],
+    )
+    processes: dict[ProcessName, ProcessTable] = Field(
+        default_factory=dict, description="What differs from pullet.toml, by process."
+    )
+    suspended: bool = Field(False, description="Nothing of it runs, and its data are kept.")
+    rollback: RollbackTable | None = Field(None, description="An earlier revision holds; `pullet rollback` writes it.")
+    clone_data_from: str | None = Field(
+        None, description="The environment whose databases and volumes are copied when this one is created."
+    )
 
     @property
     def tracks(self) -> list[Track]:
@@ -117,60 +116,81 @@ class EnvironmentTable(_Table):
     @model_validator(mode="after")
     def _follows_one_thing(self) -> EnvironmentTable:
         if len(self.tracks) != 1:
-            raise ValueError("an environment follows one of branch, tag or commit")
-        return self
-
-    @model_validator(mode="after")
-    def _says_each_value_once(self) -> EnvironmentTable:
-        if both := sorted(self.variables.keys() & self.secrets.keys()):
-            raise ValueError(f"{', '.join(both)}: set as a variable and as a secret; remove one of the two")
+            raise ValueError("one of branch, tag and commit")
         return self
 
 
-class PreviewsTable(_Table):
-    branches: list[str] = ["*"]
-    clone_data_from: str | None = None
-    expire_after: Duration | None = None
-    limit: int = Field(10, ge=0, le=1000)
+class PreviewsTable(Section):
+    branches: list[str] = Field(
+        default_factory=lambda: ["*"],
+        description="Patterns of the branches that get an environment of their own.",
+        examples=[["feature/*"]],
+    )
+    clone_data_from: str | None = Field(
+        None, description="The environment whose data a new one begins with.", examples=["production"]
+    )
+    expire_after: Duration | None = Field(
+        None, description="Removed when it got no commit for this long. Default: with the branch.", examples=["7d"]
+    )
+    limit: int = Field(10, ge=0, le=1000, description="Most of them at a time.", examples=[10])
 
 
-class FleetFile(_Table):
-    source: SourceTable
-    environments: dict[str, EnvironmentTable] = {}
-    previews: PreviewsTable | None = None
+class FleetFile(Section):
+    """One app on one target."""
 
-    @model_validator(mode="after")
-    def _names_are_there_and_no_domain_is_claimed_twice(self) -> FleetFile:
-        claimed = [domain for table in self.environments.values() for domain in table.domains]
-        for domain in claimed:
-            if claimed.count(domain) > 1:
-                raise ValueError(f"{domain} is claimed twice")
-        origins = [table.clone_data_from for table in self.environments.values()]
-        for origin in (*origins, self.previews and self.previews.clone_data_from):
-            if origin is not None and origin not in self.environments:
-                raise ValueError(f"clone_data_from names {origin}, and there is no such environment")
-        return self
+    source: SourceTable = Field(description="Where commits come from.")
+    environments: dict[Label, EnvironmentTable] = Field(
+        default_factory=dict,
+        description="Environments by name; all but `production` answer at `<environment>--<app>.localhost`.",
+    )
+    previews: PreviewsTable | None = Field(
+        None, description="Every other branch becomes an environment. Absent: none does."
+    )
+
+
+class _Mistake(NamedTuple):
+    keys: KeyPath
+    what: str
+    hint: str = ""
 
 
 def parse_fleet_file(app: str, text: str, path: str = "") -> AppFleetSpec:
     """The values that the file stands for. Raises ConfigError that names file, line and key."""
     path = path or f"{app}.toml"
+    file = read_toml_model(text, path, FleetFile)
+    for mistake in _mistakes(file):
+        raise config_error(text, path, mistake.keys, mistake.what, mistake.hint)
     try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as err:
-        raise ConfigError(f"{path} is not TOML", context=str(err), hint="Mend the file and commit it.") from err
-    try:
-        file = FleetFile.model_validate(data)
-        return AppFleetSpec(
-            app=app,
-            source=_source(file.source),
-            environments=tuple(_environment(app, name, table) for name, table in file.environments.items()),
-            previews=None if file.previews is None else _previews(file.previews),
-        )
-    except ValidationError as err:
-        raise _explain(path, text, err.errors()) from err
+        environments = tuple(_environment(app, name, table) for name, table in file.environments.items())
     except UsageError as err:
         raise ConfigError(f"{path}: {err.message}", hint=err.hint) from err
+    previews = None if file.previews is None else _previews(file.previews)
+    return AppFleetSpec(app, _source(file.source), environments, previews)
+
+
+def _mistakes(file: FleetFile) -> Iterator[_Mistake]:
+    """What only a comparison of several values shows."""
+    claimed: set[str] = set()
+    for name, table in file.environments.items():
+        place: KeyPath = ("environments", name)
+        for number, domain in enumerate(table.domains):
+            if domain in claimed:
+                yield _Mistake((*place, "domains", number), f"{domain} is claimed twice", "Remove one of the two.")
+            claimed.add(domain)
+        for both in sorted(table.variables.keys() & table.secrets.keys()):
+            hint = "Remove one of the two."
+            yield _Mistake((*place, "variables", both), f"{both} is set as a variable and as a secret", hint)
+        yield from _unknown_origin(file, table.clone_data_from, (*place, "clone_data_from"))
+    if file.previews:
+        yield from _unknown_origin(file, file.previews.clone_data_from, ("previews", "clone_data_from"))
+
+
+def _unknown_origin(file: FleetFile, origin: str | None, keys: KeyPath) -> Iterator[_Mistake]:
+    if origin is not None and origin not in file.environments:
+        nearest = nearest_key(origin, file.environments)
+        guess = f"; did you mean {nearest}?" if nearest else ""
+        there = ", ".join(file.environments) or "none"
+        yield _Mistake(keys, f"there is no environment {origin[:100]!r}{guess}", f"There is: {there[:300]}.")
 
 
 def _source(table: SourceTable) -> SourceSpec:
@@ -200,51 +220,3 @@ def _hold(table: RollbackTable) -> Hold:
 
 def _previews(table: PreviewsTable) -> PreviewSpec:
     return PreviewSpec(tuple(table.branches), table.clone_data_from, table.expire_after, table.limit)
-
-
-def _explain(path: str, text: str, errors: Sequence[ErrorDetails]) -> ConfigError:
-    """One error as the message, with its line; the others as context. A misspelt key explains a missing one."""
-    errors = sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
-    first, *others = [_sentence(error) for error in errors]
-    line = _line_of(text, errors[0]["loc"])
-    return ConfigError(
-        f"{path}{f':{line}' if line else ''}: {first}",
-        context="\n".join(others[:10]),
-        hint="Mend the file and commit it; until then the app stays as it was.",
-    )
-
-
-def _sentence(error: ErrorDetails) -> str:
-    place = [str(part) for part in error["loc"] if part != "[key]"]
-    key = ".".join(place)
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], known := _known_keys(place[:-1]), n=1)
-        return f"{key} is not known; " + (f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}")
-    if error["type"] == "missing":
-        return f"{key} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}" if key else message
-
-
-def _known_keys(place: Sequence[str]) -> list[str]:
-    model: Any = FleetFile
-    tables: Mapping[str, Any] = {
-        "source": SourceTable,
-        "environments": EnvironmentTable,
-        "previews": PreviewsTable,
-        "processes": ProcessTable,
-        "rollback": RollbackTable,
-    }
-    for part in place:
-        model = tables.get(part, model)
-    return list(model.model_fields)
-
-
-def _line_of(text: str, place: Sequence[int | str]) -> int:
-    """The line (from 1) where the key is written; 0 where it is not. Good enough for a person, so no parser."""
-    at = 0
-    lines = text.splitlines()
-    for part in (part for part in place if isinstance(part, str) and part != "[key]"):
-        written = re.compile(rf"""(^|[\s.\[{{,"']){re.escape(part)}(?=["']?\s*[.\]=])""")
-        at = next((number for number in range(max(at, 1), len(lines) + 1) if written.search(lines[number - 1])), at)
-    return at

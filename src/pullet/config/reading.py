@@ -26,7 +26,7 @@ _TEXT_LIMIT = 256 * 1024  # characters; the largest honest file seen has 20 KB
 _PROBLEMS_SHOWN = 10
 _PROBLEMS_READ = 500
 _KEY_SHOWN = 300  # characters; more than any valid key has
-_PRIVATE = frozenset({"variables", "secrets"})  # what is written there is never repeated in a message
+_PRIVATE = frozenset({"variables", "secrets", "url"})  # what is written there is never repeated in a message
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SYNTAX = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
 
@@ -41,6 +41,8 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class _Problem(NamedTuple):
+    missing: bool
+    """Told last: a misspelt key explains it."""
     line: int
     text: str
     hint: str
@@ -71,7 +73,9 @@ def parse_toml(text: str, path: str) -> dict[str, Any]:
     try:
         return load_toml(text)
     except TooDeep as err:
-        raise ConfigError(f"{path}: nested too deeply: {err}", hint="Write tables with [headers] instead.") from None
+        raise ConfigError(
+            f"{path}: nested too deeply: {err}", hint="Write tables with [headers], and long lists on several lines."
+        ) from None
     except ValueError as err:
         raise _syntax_error(text, path, str(err)) from err
 
@@ -108,12 +112,13 @@ def _quoted(text: str) -> str:
 
 
 def _syntax_error(text: str, path: str, message: str) -> ConfigError:
+    """The line itself is not repeated: it may hold a secret, and no key can be trusted to say so."""
     found = _SYNTAX.fullmatch(message)
     what = found["what"] if found else message[:200]
     line = int(found["line"] or text.count("\n") + 1) if found else 1
-    source = text.splitlines()[line - 1 : line]
-    column = int(found["column"]) if found and found["column"] else len("".join(source)) + 1
-    return ConfigError(f"{path}:{line}:{column}: not valid TOML: {what}", context="".join(source)[:200])
+    length = len("".join(text.splitlines()[line - 1 : line]))
+    column = int(found["column"]) if found and found["column"] else length + 1
+    return ConfigError(f"{path}:{line}:{column}: not valid TOML: {what}")
 
 
 def _config_error(path: str, problems: Sequence[_Problem]) -> ConfigError:
@@ -132,11 +137,11 @@ def _problem(
     label = dotted(keys) or ".".join(table) or "the file"
     kind = error["type"]
     if kind == "extra_forbidden":
-        return _Problem(line, *_unknown(keys, label, _fields(model, keys[:-1])))
+        return _Problem(False, line, *_unknown(keys, label, _fields(model, keys[:-1])))
     field = _field(model, keys)
     if kind == "missing":
-        return _Problem(line, f"{label}: missing", _hint(field, keys))
-    return _Problem(line, f"{label}: expected {_expected(error)}{_given(error, keys)}", _hint(field, keys))
+        return _Problem(True, line, f"{label}: missing", _hint(field, keys))
+    return _Problem(False, line, f"{label}: expected {_expected(error)}{_given(error, keys)}", _hint(field, keys))
 
 
 def _keys(error: ErrorDetails, value: Any) -> KeyPath:
@@ -199,6 +204,8 @@ def _given(error: ErrorDetails, keys: KeyPath) -> str:
         return f", not {str(value).lower()}"
     if isinstance(value, int | float):
         return f", not {value}" if abs(value) < 1 << 63 else ""
+    if error["type"] == "value_error":  # a table may be right as a table, and what is in it wrong
+        return ""
     return ", not a table" if isinstance(value, dict) else ", not a list" if isinstance(value, list) else ""
 
 
@@ -216,7 +223,8 @@ def toml_value(value: object) -> str:
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{dotted((key,))} = {toml_value(item)}" for key, item in value.items()) + " }"
+        items = ", ".join(f"{dotted((key,))} = {toml_value(item)}" for key, item in value.items())
+        return f"{{ {items} }}" if items else "{}"
     if isinstance(value, Sequence):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     return str(value)

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from pullet.config.app_file import AppFile
+from pullet.config.fleet_file import FleetFile
 from pullet.config.reading import dotted, fields_by_key, is_open_table, model_inside, toml_value
 from pullet.config.settings_file import SettingsFile
 from pullet.config.values import Duration, Folder, PositiveDuration, Size
@@ -45,6 +46,14 @@ the repository.""",
     schema="pullet.schema.json",
     names={"processes": "web", "schedule": "cleanup", "services": "db", "gates.budget": '"GET /"'},
 )
+FLEET_FILE = ConfigurationFile(
+    title="Fleet files",
+    introduction="""`targets/<target>/apps/<app>.toml` in the fleet repository: where an app runs;
+[an example](fleet.md). Commands such as `pullet rollback` write them; so may you.""",
+    model=FleetFile,
+    schema="fleet.schema.json",
+    names={"environments": "production", "environments.production.processes": "web"},
+)
 SETTINGS = ConfigurationFile(
     title="settings.toml",
     introduction="""In `$PULLET_HOME`: what was chosen for this box. Options of `pullet serve` and `pullet up` are kept
@@ -53,7 +62,7 @@ here, so that the next start needs none.""",
     schema="settings.schema.json",
     names={},
 )
-FILES = (APP_FILE, SETTINGS)
+FILES = (APP_FILE, FLEET_FILE, SETTINGS)
 
 
 def render(files: tuple[ConfigurationFile, ...] = FILES) -> dict[str, str]:

@@ -9,10 +9,9 @@ from pydantic import Field, model_validator
 
 from pullet.config.reading import Section, read_toml_model
 from pullet.config.times import Cron, TimeZone
-from pullet.config.values import PositiveDuration
+from pullet.config.values import Label, PositiveDuration
 from pullet.domain.backup import Retention
 
-TargetName = Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0, le=1000)]
 AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]*$")]
@@ -76,7 +75,7 @@ class SettingsFile(Section):
     """Everything is optional."""
 
     port: Port = Field(8080, description="The router's plain HTTP port.")
-    target: TargetName = Field("box", description="Which directory of the fleet repository is this box.")
+    target: Label = Field("box", description="Which directory of the fleet repository is this box.")
     fleet: str | None = Field(None, description="URL of a remote fleet repository. Default: a local one in the home.")
     postgresql: str | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Values that people write in configuration files: durations, sizes, folders. Texts in, numbers out.
+"""Values that people write in configuration files: durations, sizes, folders, names. Texts in, numbers out.
 
 Every parser raises ValueError with what was expected and an example; `config.reading` adds file, line and key. The
 annotated types are for models: the file says `"5s"`, the model holds seconds.
@@ -10,7 +10,9 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from pullet.domain.secrets import obeyed_by_libc
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -95,3 +97,40 @@ Size = Annotated[
 
 Folder = Annotated[str, BeforeValidator(_folder), WithJsonSchema({"type": "string", "format": "path"})]
 """A folder inside the repository; it cannot lead out of it."""
+
+
+def matching(pattern: str, expected: str) -> AfterValidator:
+    """For texts that the whole pattern fits; errors say that `expected` was."""
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(expected)
+        return text
+
+    return AfterValidator(check)
+
+
+def _not_in_sight(name: str) -> str:
+    if obeyed_by_libc(name):
+        raise ValueError("another name: the C library obeys variables of this one, so they cannot be kept secret")
+    return name
+
+
+_LABEL = r"(?!.*--)[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?"
+Label = Annotated[
+    str,
+    matching(_LABEL, "up to 40 lower-case letters, digits and single hyphens"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LABEL}$"}),
+]
+"""The name of an app, an environment or a target: what `EnvironmentKey` takes."""
+
+ProcessName = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", "a name of up to 39 letters, digits, - and _")]
+
+VariableName = Annotated[
+    str, matching(r"[A-Za-z_][A-Za-z0-9_]{0,199}", "a variable name of letters, digits and _, such as LOG_LEVEL")
+]
+
+SecretName = Annotated[VariableName, AfterValidator(_not_in_sight)]
+
+VariableValue = Annotated[str, matching(r"[^\x00]*", "a text without NUL")]

@@ -38,6 +38,20 @@ class PulletError(Exception):
         return "\n".join(part for part in (self.message, self.context, self.hint) if part)
 
 
+def expected_of(group: BaseExceptionGroup[BaseException]) -> PulletError | None:
+    """The first PulletError of a group that holds nothing else; None where a bug or a cancellation is among them.
+
+    Instead of `except*`: up to Python 3.11.3 what is raised in there becomes a group again.
+    """
+    expected, other = group.split(PulletError)
+    if expected is None or other is not None:
+        return None
+    first: BaseException = expected
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, PulletError) else None
+
+
 class SourceError(PulletError):
     """git: the repository cannot be reached, read or trusted."""
 

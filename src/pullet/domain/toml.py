@@ -17,8 +17,9 @@ def load_toml(text: str) -> dict[str, Any]:
 
     tomllib takes quadratic time for a key of many dots and recurses for each bracket.
     """
-    if any(line.count(".") > _DOTS_IN_A_LINE for line in text.split("\n")):
-        raise TooDeep("a line with too many dots")
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _DOTS_IN_A_LINE:
+            raise TooDeep(f"more than {_DOTS_IN_A_LINE} dots in line {number}")
     try:
         return tomllib.loads(text)
     except RecursionError:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from pullet.domain.errors import PulletError
+from pullet.domain.errors import expected_of
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -18,8 +18,10 @@ async def together(*work: Coroutine[Any, Any, object], name: str) -> None:
         async with asyncio.TaskGroup() as tasks:
             for index, coroutine in enumerate(work):
                 tasks.create_task(coroutine, name=f"{name}:{index}")
-    except* PulletError as group:
-        raise _first(group) from group
+    except BaseExceptionGroup as group:
+        if (error := expected_of(group)) is None:
+            raise
+        raise error from group
 
 
 async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U], *, name: str) -> tuple[T, U]:
@@ -31,8 +33,3 @@ async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U], *, na
 
     await together(keep(0, one), keep(1, other), name=name)
     return results[0], results[1]
-
-
-def _first(group: BaseExceptionGroup[PulletError]) -> PulletError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error

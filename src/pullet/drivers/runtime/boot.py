@@ -100,7 +100,16 @@ def become(argv: list[str]) -> None:
         runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
 
 
+def forget_the_app() -> None:
+    """Some modules import the app by themselves, such as those that ask for Django's settings. From here on they find
+    none: it would be the release that is live now, whose code would be served instead of the next one's."""
+    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [folder for folder in sys.path if folder not in own]
+    os.chdir("/")
+
+
 def wait_for_orders(preload: str, wake: str, ready: str) -> list[str]:
+    forget_the_app()
     import_in_advance(preload)
     with open(ready, "w"):
         pass

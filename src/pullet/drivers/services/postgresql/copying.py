@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullet.domain.command import Command
-from pullet.domain.errors import CommandFailed, RuntimeFailed, ServiceFailed
+from pullet.domain.errors import CommandFailed, RuntimeFailed, expected_of
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services.postgresql.databases import Databases
 from pullet.drivers.services.postgresql.programs import Programs
@@ -90,8 +90,10 @@ class Copying:
                 tasks.create_task(self._run(f"Could not read {origin}", reading, admin), name=f"dump:{origin}")
                 done = self._run(f"Could not write {copy.database}", writing, copy.connection(admin))
                 tasks.create_task(done, name=f"restore:{copy.database}")
-        except* ServiceFailed as failures:
-            raise failures.exceptions[0] from None
+        except BaseExceptionGroup as failures:
+            if (failure := expected_of(failures)) is None:
+                raise
+            raise failure from None
 
     def _in_one_go(self, extensions: Sequence[Extension]) -> bool:
         """Extensions have to be left out of what is restored, which old programs can do by a list only."""

@@ -35,8 +35,12 @@ _PORTS = range(20_000, 32_768)
 # What is left to an app of the commands that can harm a server or look into its machine. It is the app's own server,
 # so what Celery, RQ, django-redis and their like use of those comes back: INFO (versions, health checks), KEYS,
 # FLUSHDB, FLUSHALL (clearing a cache), SORT, CLIENT (names, lists of workers), ROLE. Not CONFIG, DEBUG, SHUTDOWN,
-# REPLICAOF, MODULE, SAVE, BGSAVE, MONITOR, MIGRATE, RESTORE (crafted payloads), ACL.
-_APP_MAY = "+@all -@admin -@dangerous +info +keys +flushdb +flushall +sort +sort_ro +client +role +acl|whoami"
+# REPLICAOF, MODULE, SAVE, BGSAVE, MONITOR, MIGRATE, RESTORE (crafted payloads), ACL; nor what of CLIENT escapes the
+# memory limit (NO-EVICT) or holds up Pullet's own commands (PAUSE).
+_APP_MAY = (
+    "+@all -@admin -@dangerous +info +keys +flushdb +flushall +sort +sort_ro +client -client|no-evict -client|pause "
+    "+role +acl|whoami"
+)
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,15 @@ def make_data(root: Path, name: str, user: int | None, snapshot: Path | None = N
     if user is not None:
         for path in (first, folder) if snapshot is not None else (folder,):
             os.chown(path, user, user)
+
+
+def refuse_lost(root: Path, record: Record, kept: Record | None) -> None:
+    """Raises ServiceFailed where the data that were recorded are gone: an empty server would pass for the app's own."""
+    if kept is not None and kept.data == record.data:
+        raise ServiceFailed(
+            f"The data of {record.key} are gone: there is no {root / record.data}",
+            hint="Put the folder back, load a backup, or remove the service for an empty one.",
+        )
 
 
 def leftovers(root: Path, record: Record) -> list[Path]:

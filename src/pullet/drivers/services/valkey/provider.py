@@ -20,20 +20,20 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pullet.domain.errors import DiskFull, ServiceFailed
+from pullet.domain.errors import DiskFull, PulletError, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability, Phase
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime.users import user_of
-from pullet.drivers.services import sealed
+from pullet.drivers.services import sealed, trees
 from pullet.drivers.services.clients import client
 from pullet.drivers.services.untrusted import copy_regular
 from pullet.drivers.services.valkey import files
 from pullet.drivers.services.valkey.files import Record
 from pullet.drivers.services.valkey.program import find_server
-from pullet.drivers.services.valkey.server import Server
+from pullet.drivers.services.valkey.server import Server, end_trial
 from pullet.drivers.supervision import Supervisor
 from pullet.ports import LogSink
 
@@ -63,20 +63,18 @@ class ValkeyProvider:
         """A repository brings no data of a server."""
 
     async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
-        record = await self._settled(self._wanted(key, spec))
+        async with self._alone(key):  # while it is copied, what is tried would be taken for a leftover
+            record = await self._settled(self._wanted(key, spec))
         program = client("redis-tools", "valkey-cli", "redis-cli")
         return Shell((program, "-h", "127.0.0.1", "-p", str(record.port)), (("REDISCLI_AUTH", record.password),))
 
     async def ensure(self) -> None:
-        failures: list[ServiceFailed] = []
-        for record in self._records():
-            async with self._alone(record.key):
-                current = self._record(record.key)  # it may have been removed meanwhile
-                try:
-                    if current is not None and not (await self._server(current)).runs_as_recorded():
-                        await self._settled(current)
-                except ServiceFailed as err:  # one that does not start keeps no other from it
-                    failures.append(err)
+        failures: list[PulletError] = []
+        for root in self._roots():
+            try:
+                await self._ensured(root)
+            except PulletError as err:  # one that does not start keeps no other from it
+                failures.append(err)
         if failures:
             raise failures[0]
 
@@ -113,18 +111,21 @@ class ValkeyProvider:
     async def remove(self, key: ServiceKey) -> None:
         async with self._alone(key):
             root = self._root(key)
-            if (record := self._record(key)) is not None:
-                await self._end(record)
+            if self._record(key) is not None:
+                await self._end(root)
                 (root / "service.json").unlink()  # from here on there is nothing to run
+            await end_trial(self._supervisor, root)
             await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
             with contextlib.suppress(OSError):
                 root.parent.rmdir()
 
     async def stop(self, environment: EnvironmentKey | None = None) -> None:
+        roots = self._roots()
+        if environment is not None:
+            roots = [self._root(record.key) for record in self._records() if record.key.environment == environment]
         async with asyncio.TaskGroup() as tasks:
-            for record in self._records():
-                if environment in (None, record.key.environment):
-                    tasks.create_task(self._end(record), name=f"stop:{record.key}")
+            for root in roots:
+                tasks.create_task(self._end(root), name=f"stop:{root}")
 
     async def capabilities(self) -> Sequence[Capability]:
         try:
@@ -135,9 +136,18 @@ class ValkeyProvider:
 
     # --- one service
 
+    async def _ensured(self, root: Path) -> None:
+        if (found := files.read_record(root)) is None:
+            return
+        async with self._alone(found.key):
+            current = self._record(found.key)  # it may have been removed meanwhile
+            if current is not None and not (await self._server(current)).runs_as_recorded():
+                await self._settled(current)
+
     async def _settled(self, record: Record) -> Record:
         """Kept, running, and nothing left of what was half made. The port may be another than before."""
         root = self._root(record.key)
+        await end_trial(self._supervisor, root)  # before the data that it tried go
         await asyncio.to_thread(self._kept, root, record)
         server = await self._server(record)
         if server.runs_as_recorded():
@@ -168,16 +178,18 @@ class ValkeyProvider:
             await (await self._server(new)).prove()
         except OSError as err:
             raise DiskFull(f"Could not copy the data of {record.key}", context=str(err)) from err
-        await self._end(record)
+        await self._end(root)
         files.write_record(root, new)
         return await self._settled(new)
 
     def _kept(self, root: Path, record: Record) -> None:
         try:
             files.make_root(self._home.root, root)
+            kept = files.read_record(root)
             if not (root / record.data).exists():
+                files.refuse_lost(root, record, kept)
                 files.make_data(root, record.data, self._user(record.key))
-            if files.read_record(root) != record:
+            if kept != record:
                 files.write_record(root, record)
             for folder in files.leftovers(root, record):
                 shutil.rmtree(folder)
@@ -191,8 +203,8 @@ class ValkeyProvider:
         await (await self._server(record)).snapshot(folder / _DUMPED)
         return folder / _DUMPED
 
-    async def _end(self, record: Record) -> None:
-        await self._supervisor.stop(self._root(record.key) / "process", 10)
+    async def _end(self, root: Path) -> None:
+        await self._supervisor.stop(root / "process", 10)
 
     def _wanted(self, key: ServiceKey, spec: ServiceSpec) -> Record:
         record = self._record(key)
@@ -212,8 +224,10 @@ class ValkeyProvider:
         return record
 
     def _records(self) -> list[Record]:
-        roots = sorted(path.parent for path in self._home.services.glob(f"*/*/*/{self.type}/service.json"))
-        return [record for root in roots if (record := files.read_record(root)) is not None]
+        return [record for root in self._roots() if (record := files.read_record(root)) is not None]
+
+    def _roots(self) -> list[Path]:
+        return sorted(path.parent for path in self._home.services.glob(f"*/*/*/{self.type}/service.json"))
 
     def _observed(self, record: Record) -> ServiceState:
         root = self._root(record.key)
@@ -222,7 +236,7 @@ class ValkeyProvider:
             key=record.key,
             type=self.type,
             running=state.phase is Phase.UP,
-            size=sum(each.lstat().st_size for each in (root / record.data, *(root / record.data).rglob("*"))),
+            size=trees.size(root / record.data),
             detail=state.reason if state.phase is not Phase.UP else f"port {record.port}",
         )
 

@@ -21,6 +21,7 @@ from pullet.drivers.supervision import Supervised, SupervisedState, Supervisor
 _START_LIMIT = 60.0  # seconds; 1 GB of data takes about 5
 _DRAIN = 10.0  # seconds to flush what is to be flushed
 _LOOK_AGAIN = 0.01  # seconds
+_TRIAL = "trial"  # the folder of its shim
 _ON_ITS_WAY = (Phase.STARTING, Phase.UP)
 
 
@@ -68,12 +69,10 @@ class Server:
 
     async def prove(self) -> None:
         """Start a server on the recorded data with no port, and end it once it has read them. Raises ServiceFailed."""
-        folder = self._root / "trial"
         try:
-            await self._launch(folder, trial=True)
+            await self._launch(self._root / _TRIAL, trial=True)
         finally:
-            await asyncio.shield(self._supervisor.stop(folder, _DRAIN))
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.shield(end_trial(self._supervisor, self._root))
 
     @property
     def _data(self) -> Path:
@@ -140,6 +139,14 @@ class Server:
             context=last_lines(output[-8000:], 8),
             hint="Its data were left as they were.",
         )
+
+
+async def end_trial(supervisor: Supervisor, root: Path) -> None:
+    """Also one whose Pullet was killed: its shim would keep it for ever."""
+    folder = root / _TRIAL
+    if folder.exists():
+        await supervisor.stop(folder, _DRAIN)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def check_reach(root: Path, program: Path, user: int | None) -> None:

@@ -1,0 +1,47 @@
+"""What makes a release of a commit, and what may hold it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pullet.domain.app import AppSpec
+from pullet.domain.identity import ReleaseId
+from pullet.domain.refs import Refs as Refs  # noqa: PLC0414 - part of the Source port; it lives below so that the planner may use it
+from pullet.domain.release import (
+    Artifact,
+)
+from pullet.domain.runtime import Capability
+from pullet.ports.common import LogSink
+
+
+class Builder(Protocol):
+    async def build(
+        self, release: ReleaseId, spec: AppSpec, tree: Path, previous: Artifact | None, log: LogSink
+    ) -> Artifact:
+        """Install the dependencies, run the build commands, compile. Raises BuildFailed, DiskFull.
+
+        `tree` is the checked-out repository. Of two builds with equal interpreter and lock the second installs nothing.
+        """
+
+    async def capabilities(self) -> Sequence[Capability]: ...
+
+    async def discard(self, environment_digests_in_use: frozenset[str]) -> int:
+        """Remove Python environments that no release uses any more; return the bytes freed."""
+
+
+@dataclass(frozen=True)
+class GateResult:
+    gate: str
+    passed: bool
+    summary: str
+
+
+class Gate(Protocol):
+    """A check that may block a release. The core knows none by name."""
+
+    name: str
+
+    async def check(self, release: ReleaseId, spec: AppSpec, artifact: Artifact, log: LogSink) -> GateResult: ...
