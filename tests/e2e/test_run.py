@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.pullet import Pullet, command_line, until
+from tests.e2e.pullet import Pullet, command_line, kill, until
 from tests.e2e.repositories import Repository
 
 pytestmark = pytest.mark.e2e
@@ -168,3 +168,48 @@ def test_who_ran_something_is_recorded_without_its_words(pullet: Pullet, shop: R
     [event] = [row for row in pullet.events(shop.name) if row["kind"] == "run"]
     assert "echo" in event["message"]
     assert "a-password" not in event["message"]
+
+
+def test_nothing_outlives_a_daemon_that_is_killed(own: Pullet, new_repository: Callable[[Pullet], Repository]) -> None:
+    repository = new_repository(own)
+    own.up(repository)
+    command = subprocess.Popen(
+        command_line("run", repository.name, "--", "sh", "-c", "echo on; trap '' TERM HUP; sleep 98764; sleep 98764"),
+        env=own.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert command.stdout is not None
+    assert command.stdout.readline() == b"on\n"
+    kill(int((own.home / "daemon.lock").read_text()))
+    _, said = command.communicate(timeout=20)
+    assert (command.returncode, b"the daemon is gone" in said) == (125, True)
+    until(lambda: not own.processes("98764"), 10)
+
+
+def test_the_terminal_is_as_before_when_the_command_line_is_told_to_end(
+    pullet: Pullet, shop: Repository, person: Callable[..., Person]
+) -> None:
+    somebody = person("run", shop.name, "--", "sh", "-c", "echo on; exec sleep 98763")
+    somebody.sees("on")
+    assert somebody.is_raw()
+    os.kill(somebody.pid, signal.SIGTERM)
+    assert somebody.code() == 128 + signal.SIGTERM
+    assert not somebody.is_raw()
+    until(lambda: not pullet.processes("98763"), 10)
+
+
+def test_a_reader_that_has_enough_ends_the_command(pullet: Pullet, shop: Repository) -> None:
+    """`pullet run shop -- yes | head -n 1`"""
+    command = subprocess.Popen(
+        command_line("run", shop.name, "--", "sh", "-c", "yes 98762"),
+        env=pullet.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert command.stdout is not None
+    assert command.stdout.readline() == b"98762\n"
+    command.stdout.close()
+    assert command.wait(20) == 141
+    until(lambda: not pullet.processes("yes 98762"), 10)

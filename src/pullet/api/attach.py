@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import socket
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from pullet.operations.control import Control
 from pullet.operations.run import attach
 
 _CHUNK = 1 << 16
+_PEER = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 _REQUEST_LIMIT = 10.0  # seconds until the request has come
 
 
@@ -55,7 +59,7 @@ class Remote:
 
 
 @contextlib.asynccontextmanager
-async def attach_server(control: Control, socket: Path) -> AsyncIterator[None]:
+async def attach_server(control: Control, path: Path) -> AsyncIterator[None]:
     """Serve for as long as the block runs; then what still runs attached is ended."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -64,14 +68,15 @@ async def attach_server(control: Control, socket: Path) -> AsyncIterator[None]:
         assert task is not None
         tasks.add(task)
         try:
-            await _serve(control, Remote(reader, writer))
+            if _is_owner(writer):
+                await _serve(control, Remote(reader, writer))
         finally:
             tasks.discard(task)
             writer.close()
 
-    socket.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
-    server = await asyncio.start_unix_server(serve, str(socket))
-    socket.chmod(0o600)  # noqa: ASYNC240
+    path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
+    server = await asyncio.start_unix_server(serve, str(path))
+    path.chmod(0o600)  # noqa: ASYNC240
     try:
         yield
     finally:
@@ -80,7 +85,14 @@ async def attach_server(control: Control, socket: Path) -> AsyncIterator[None]:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        socket.unlink(missing_ok=True)  # noqa: ASYNC240
+        path.unlink(missing_ok=True)  # noqa: ASYNC240
+
+
+def _is_owner(writer: asyncio.StreamWriter) -> bool:
+    """The socket's mode says the same, but only from a moment after the socket is there."""
+    peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+    _, user, _ = _PEER.unpack(peer)
+    return user in (0, os.geteuid())
 
 
 async def _serve(control: Control, remote: Remote) -> None:

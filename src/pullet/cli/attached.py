@@ -29,7 +29,7 @@ _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 def run_attached(home: Home, request: AttachRequest) -> int:
     """The exit code of the command. Raises ApiError with what the daemon says, NotRunning."""
     has_terminal = request.terminal is not None
-    with _connected(home) as connection, _raw(has_terminal), _heard_signals(has_terminal) as signals:
+    with _connected(home) as connection, _heard_signals(has_terminal) as signals, _raw(has_terminal):
         connection.sendall(Frame(Kind.REQUEST, dumps(request).encode()).encode())
         return _Relay(connection, signals, has_terminal=has_terminal).run()
 
@@ -70,11 +70,17 @@ class _Relay:
 
     def _handle(self, ready: object) -> int | None:
         if ready is self._connection:
-            return self._take(self._connection.recv(1 << 16))
+            return self._take(self._receive())
         if ready == self._signals:
             return self._pass_signals(os.read(self._signals, 64))
         self._pass_input()
         return None
+
+    def _receive(self) -> bytes:
+        """Empty: the daemon is gone."""
+        with contextlib.suppress(ConnectionResetError):
+            return self._connection.recv(1 << 16)
+        return b""
 
     def _watch_stdin(self) -> bool:
         """False for a file, which is always readable and which select does not take."""
@@ -85,7 +91,9 @@ class _Relay:
         return True
 
     def _pass_input(self) -> None:
-        data = os.read(self._stdin, min(_CHUNK, self._credit))
+        data = b""
+        with contextlib.suppress(OSError):  # the person's terminal is gone
+            data = os.read(self._stdin, min(_CHUNK, self._credit))
         self._credit -= len(data)
         self._input_over = not data
         self._send(Frame(Kind.INPUT, data) if data else Frame(Kind.END_OF_INPUT))
@@ -105,7 +113,8 @@ class _Relay:
 
     def _take(self, data: bytes) -> int | None:
         if not data:
-            return _DAEMON_GONE  # and the command with it
+            _write(2, b"pullet: the daemon is gone, and the command with it\r\n")
+            return _DAEMON_GONE
         for frame in self._decoder.feed(data):
             code = self._take_frame(frame)
             if code is not None:

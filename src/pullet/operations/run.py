@@ -15,8 +15,6 @@ from pullet.ports import Terminal
 from pullet.reconcile.services import one_of
 from pullet.reconcile.workplaces import Workplaces
 
-_PATH = "/usr/local/bin:/usr/bin:/bin"
-
 
 async def attach(control: Control, request: AttachRequest, terminal: Terminal) -> int:
     """Run a command, or the shell of a service; its exit code. Raises NotFound where nothing is live."""
