@@ -1,9 +1,10 @@
 """Provision of databases and clones of them, beside PostgreSQL's own ways: `python -m bench.databases [--size MB …]`.
 
 Seconds. One server of Pullet's own, on the box's PostgreSQL where there is one. A clone of each size (one wide table
-with three indexes, on the disk) is made from an origin that changed since the last clone (`stale`: dump and restore)
-and from one that did not (`unchanged`: a copy of files); `createdb -T` needs an origin without connections, and
-`pg_dump | psql` is what one does by hand. A pass does all four in turn; ratios are to `createdb -T` of the same run.
+with three indexes, on the disk) is made from an origin that changed since the last clone (`changed`: dump and restore),
+from the same again (`at rest`: a copy to keep is made, and one of its files) and once more (`unchanged`: a copy of
+files); `createdb -T` needs an origin without connections, and `pg_dump | psql` is what one does by hand. A pass does
+all of these in turn; ratios are to `createdb -T` of the same run.
 """
 
 from __future__ import annotations
@@ -92,12 +93,13 @@ async def clones(bench: Bench, megabytes: int, passes: int) -> None:
     table = TABLE.format(rows=megabytes * 1_000_000 // BYTES_A_ROW)
     await bench.shell(f"psql -qX <<'END'\n{table}\nEND", as_app(grant))
     (state,) = await bench.provider.observe(origin.environment)
-    took: dict[str, list[float]] = {name: [] for name in ("createdb -T", "unchanged", "stale", "pg_dump | psql")}
+    names = ("createdb -T", "changed", "at rest", "unchanged", "pg_dump | psql")
+    took: dict[str, list[float]] = {name: [] for name in names}
     database = as_app(grant).database
     for _ in range(passes):
         await bench.shell("psql -qXc \"UPDATE article SET title = 'new' WHERE id = 1\"", as_app(grant))
-        took["stale"].append(await timed(bench.provider.clone(origin, key("clone"), SPEC, quiet)))
-        took["unchanged"].append(await timed(bench.provider.clone(origin, key("clone"), SPEC, quiet)))
+        for name in ("changed", "at rest", "unchanged"):
+            took[name].append(await timed(bench.provider.clone(origin, key("clone"), SPEC, quiet)))
         took["createdb -T"].append(await bench.by_hand(f"createdb -T {database} byhand"))
         piped = f"createdb byhand; pg_dump {database} | psql -qX byhand >/dev/null"
         took["pg_dump | psql"].append(await bench.by_hand(piped))

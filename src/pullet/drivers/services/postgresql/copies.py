@@ -1,8 +1,9 @@
 """Copies of a database that is in use.
 
 A file copy is fastest, but PostgreSQL makes one only of a database that nobody is connected to. So a copy is restored
-from a dump and, where it may serve again, kept: closed to everybody, for file copies of it for as long as its origin
-has not changed. Whether it has is seen on the origin's files: see `Witness`. In doubt it has changed.
+from a dump. Where the origin is at rest (the second copy finds it as the first did), one is kept: closed to everybody,
+for file copies of it for as long as its origin has not changed. Whether it has is seen on the origin's files: see
+`Witness`. In doubt it has changed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pullet.ports import LogSink
 
 _SETTLED = 0.05  # seconds; more than the grain of a file's time
 _KEPT = "_copy"
+_SEEN = "_seen"
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,26 @@ class Copies:
             log(f"{origin.key} has not changed since its last copy: copying that one's files")
             await self._from_kept(origin, target, database)
             return
-        await self._forget(origin)
         log(f"copying {origin.key} to {target.key}")
-        await self.witness.settle(origin.name)
-        state = await self.witness.state_as_of(origin.name, await self.witness.moment())
-        if state:
+        if state := await self._state_at_rest(origin):
             await self._keep(origin, state)
             await self._from_kept(origin, target, database)
-        else:  # by the next time it will have changed: a copy to keep would cost and serve nobody
-            await self.copying.databases.drop(origin.name + _KEPT)
-            await self._transfer(origin, database, target.name, target.password)
+            return
+        await self._forget(origin)
+        await self.copying.databases.drop(origin.name + _KEPT)
+        await self.witness.settle(origin.name)
+        state = await self._state(origin)
+        await self._transfer(origin, database, target.name, target.password)
+        write_private(self._note(origin, _SEEN), state)
+
+    async def _state_at_rest(self, origin: Record) -> str:
+        """The state where it is as at the last copy, so that the next one will probably find the same; else empty."""
+        seen = self._read(origin, _SEEN)
+        return seen if seen and seen == await self._state(origin) else ""
+
+    async def _state(self, origin: Record) -> str:
+        """To compare with later; empty where something was being written."""
+        return await self.witness.state_as_of(origin.name, await self.witness.moment())
 
     async def remove(self, record: Record) -> None:
         await self._forget(record)
@@ -92,6 +104,7 @@ class Copies:
 
     async def _keep(self, origin: Record, state: str) -> None:
         """Make the copy to keep, of an origin that is at least in that state."""
+        self._note(origin, _KEPT).unlink(missing_ok=True)
         kept, password = origin.name + _KEPT, secrets.token_urlsafe(24)
         await self.copying.databases.role(kept, password)
         await self._transfer(origin, kept, kept, password)
@@ -101,7 +114,7 @@ class Copies:
             f"ALTER ROLE {identifier(kept)} NOLOGIN PASSWORD NULL",
             f"ALTER DATABASE {identifier(kept)} ALLOW_CONNECTIONS false",
         )
-        write_private(self._note(origin), state)
+        write_private(self._note(origin, _KEPT), state)
 
     async def _transfer(self, origin: Record, database: str, role: str, password: str) -> None:
         work = self.folder / f"{database}.work"
@@ -119,16 +132,22 @@ class Copies:
         await databases.admin.to(database).run(change)
 
     async def _is_current(self, origin: Record) -> bool:
-        note = self._note(origin)
-        if not note.exists() or not await self.copying.databases.find([origin.name + _KEPT]):
+        state = self._read(origin, _KEPT)
+        if not state or not await self.copying.databases.find([origin.name + _KEPT]):
             return False
-        return note.read_text() == await self.witness.state(origin.name)
+        return state == await self.witness.state(origin.name)
 
     async def _forget(self, origin: Record) -> None:
-        self._note(origin).unlink(missing_ok=True)
+        for kind in (_KEPT, _SEEN):
+            self._note(origin, kind).unlink(missing_ok=True)
 
-    def _note(self, origin: Record) -> Path:
-        return self.folder / f"{origin.name}{_KEPT}"
+    def _read(self, origin: Record, kind: str) -> str:
+        note = self._note(origin, kind)
+        return note.read_text() if note.exists() else ""
+
+    def _note(self, origin: Record, kind: str) -> Path:
+        """Of the state that the kept copy is of, or that the last copy was made of."""
+        return self.folder / f"{origin.name}{kind}"
 
 
 def _emptied(folder: Path) -> None:
