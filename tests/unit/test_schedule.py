@@ -120,6 +120,22 @@ MOMENTS = st.floats(1.1e9, 1.9e9) | st.sampled_from(
 )
 
 
+@pytest.mark.parametrize(
+    ("cron", "local"),
+    [
+        ("0 */5 */10 10 0", "2012-10-21 05:00"),
+        ("0 * */10 10 0", "2012-10-21 01:00"),
+        ("0 0 */10 10 0", "2012-10-21 01:00"),  # at a fixed time of day, so once on that day too
+    ],
+)
+def test_a_midnight_that_clocks_skip_is_due_the_same_from_near_and_from_afar(cron: str, local: str) -> None:
+    zone = "America/Sao_Paulo"  # 2012-10-21 began at 01:00
+    found = at(local, zone)
+    gap = at("2012-10-21 01:00", zone)
+    for before in (gap - 400 * 86400, gap - 3600, gap - 1):
+        assert next_run(schedule(cron, zone), before) == found
+
+
 @given(CRONS, ZONES, MOMENTS)
 @settings(deadline=None, max_examples=150)
 def test_the_next_run_is_later_and_nothing_lies_between(cron: str, zone: str, after: float) -> None:

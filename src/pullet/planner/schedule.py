@@ -18,10 +18,13 @@ from pullet.domain.app import Schedule
 
 def next_run(schedule: Schedule, after: float) -> float:
     """The first due moment later than `after`, both in seconds since 1970; infinity where none is in sight."""
-    start = datetime.fromtimestamp(math.floor(after), ZoneInfo(schedule.time_zone))
-    for moment in CronSim(schedule.cron_fields, start):
-        if (due_at := moment.timestamp()) > after:  # in a repeated hour, what is next by the clock can be past
-            return due_at
+    zone = ZoneInfo(schedule.time_zone)
+    for moment in CronSim(schedule.cron_fields, datetime.fromtimestamp(math.floor(after), zone)):
+        due_at = moment.timestamp()
+        if due_at > after:  # in a repeated hour, what is next by the clock can be past
+            shown = datetime.fromtimestamp(due_at, zone).replace(tzinfo=None) == moment.replace(tzinfo=None)
+            # cronsim goes to the midnight of a new day even where clocks skip it, and takes it for due
+            return due_at if shown else next_run(schedule, due_at - 1)
     return math.inf
 
 

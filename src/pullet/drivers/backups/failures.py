@@ -16,6 +16,7 @@ MISSING = re.compile(
     r"|repository does not exist",
     re.DOTALL,
 )
+_FULL = re.compile(r": (no space left on device|disk quota exceeded)$", re.MULTILINE)
 UNREADABLE = re.compile(r"^Load\(.*retrying after .*(no such file|EOF|hash|size)")
 _KINDS: tuple[tuple[re.Pattern[str], str, str, Retry], ...] = (
     (
@@ -61,9 +62,12 @@ _KINDS: tuple[tuple[re.Pattern[str], str, str, Retry], ...] = (
 )  # the first that fits
 
 
-def backup_failed(what: str, destination: str, err: CommandFailed) -> BackupFailed:
-    """`what` could not be done at the destination."""
+def backup_failed(what: str, destination: str, err: CommandFailed) -> BackupFailed | DiskFull:
+    """`what` could not be done at the destination. Room is looked at first: restic counts a full disk among the errors
+    of a restore, where it must not pass for damage of the backup."""
     evidence = last_lines(err.output, 8)
+    if _FULL.search(err.output):
+        return DiskFull(f"{what}: the disk is full", context=evidence, hint="Free some space where the path says.")
     if err.timed_out:
         return BackupFailed(f"{what}: {destination} took too long", context=evidence)
     for pattern, why, hint, retry in _KINDS:
