@@ -113,6 +113,7 @@ def test_what_cannot_be_run_is_said(pullet: Pullet, shop: Repository) -> None:
     assert run(pullet, shop.name, "--", "no-such-program").returncode == 127
     assert run(pullet, "nowhere", "--", "true").returncode == 2
     assert run(pullet, shop.name, "--timeout", "0.5", "--", "sleep", "60").returncode == 124
+    assert run(pullet, shop.name, "--timeout", "nan", "--", "true").returncode == 2
 
 
 def test_ctrl_c_of_a_command_line_in_a_pipe_reaches_the_command(pullet: Pullet, shop: Repository) -> None:

@@ -131,6 +131,12 @@ def test_pyenvs_shims_are_no_candidates_but_its_versions_are(tmp_path: Path) -> 
     assert mine == {"versions/3.12.1/bin/python3", "bin/python3.9"}
 
 
+@pytest.mark.parametrize("root", ["x" * 5000, "/proc/1/mem/x", "/dev/null"])
+def test_a_setting_that_names_no_folder_costs_nothing_else(root: str) -> None:
+    """A folder that may not be read is refused by the same kind of error."""
+    assert Path(sys.executable).resolve() in [path.resolve() for path in candidates({"PYENV_ROOT": root})]
+
+
 def test_an_interpreter_in_a_private_folder_is_not_for_others(tmp_path: Path) -> None:
     program = tmp_path / "python3"
     program.write_text("")

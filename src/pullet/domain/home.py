@@ -74,9 +74,13 @@ class Home:
 
     @property
     def services(self) -> Path:
-        """Data of backing services: `postgresql/` for the server of the target, `<app>/<environment>/<name>/` for what
-        belongs to one environment."""
+        """Data of backing services that belong to one environment: `<app>/<environment>/<name>/`."""
         return self.root / "services"
+
+    @property
+    def postgresql(self) -> Path:
+        """The server that all of the target's databases are in."""
+        return self.root / "postgresql"
 
     @property
     def snapshots(self) -> Path:

@@ -78,7 +78,7 @@ def candidates(environ: Mapping[str, str]) -> list[Path]:
     folders = [Path(part) for part in f"{environ.get('PATH', '')}:{SYSTEM_PATH}".split(":") if part.startswith("/")]
     found = [path for folder in folders if folder != pyenv / "shims" for path in _named_python(folder)]
     for tree in (pyenv / "versions", managed):
-        found += sorted(tree.glob("*/bin/python3"))
+        found += _installed_below(tree)
     found.append(Path(sys.executable))
     return _distinct(found)
 
@@ -87,6 +87,13 @@ def _named_python(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
     except OSError:
+        return []
+
+
+def _installed_below(tree: Path) -> list[Path]:
+    try:
+        return sorted(tree.glob("*/bin/python3"))
+    except OSError:  # somebody else's, or no folder's name: glob lets some of that through
         return []
 
 

@@ -39,6 +39,7 @@ from pullet.drivers.router.configuration import (
 )
 from pullet.drivers.router.program import find_caddy
 from pullet.drivers.router.routes import RouteFiles, normal_host
+from pullet.drivers.runtime.users import FIRST_USER
 from pullet.drivers.supervision import Supervised, Supervisor
 from pullet.ports import Page, RouteTarget
 
@@ -60,7 +61,7 @@ class CaddyRouter:
         port: int,
         *,
         tls: Tls | None = None,
-        user: int = 61_190,
+        user: int = FIRST_USER - 1,
         caddy: Path | None = None,
     ) -> None:
         self._home = home

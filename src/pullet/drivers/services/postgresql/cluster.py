@@ -1,6 +1,6 @@
 """The data folder of the target's server and what belongs to it.
 
-Layout below `Home.services`/postgresql, which as root belongs to Pullet but for `data`:
+Layout below `Home.postgresql`, which as root belongs to Pullet but for `data`:
 
     data/               the cluster; as root the server's user's
     programs/<version>  the wheel's programs, copied when a cluster was first run with them: the next Pullet may bring
@@ -49,7 +49,7 @@ class Cluster:
 
     @property
     def folder(self) -> Path:
-        return self.home.services / "postgresql"
+        return self.home.postgresql
 
     @property
     def data(self) -> Path:
@@ -128,7 +128,7 @@ def prepare_folders(cluster: Cluster) -> None:
     if user is None:
         return
     os.chown(cluster.sockets, user, user)
-    for folder in (cluster.home.root, cluster.home.services, cluster.home.sockets):
+    for folder in (cluster.home.root, cluster.home.sockets):
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IXOTH)  # to pass through, not to read
     for parent in cluster.home.root.resolve().parents:
         if not parent.stat().st_mode & stat.S_IXOTH:

@@ -34,7 +34,7 @@ class PostgresProvider:
     """One server a target, one database and one role a service.
 
     `external` is the URL of a server that somebody else keeps, with a user that may make roles and databases; without
-    it Pullet keeps a server of its own in `Home.services`, made when the first database is asked for.
+    it Pullet keeps a server of its own in `Home.postgresql`, made when the first database is asked for.
     """
 
     type = ServiceType.POSTGRESQL
@@ -45,7 +45,7 @@ class PostgresProvider:
         """Raises UsageError where `external` is no URL of a PostgreSQL server."""
         self._server: Server = ExternalServer(external, runner) if external else ManagedServer(home, runner, supervisor)
         self._runner = runner
-        self._records = Records(home.services / "postgresql" / "databases")
+        self._records = Records(home.postgresql / "databases")
         self._locks: defaultdict[ServiceKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._origins: defaultdict[ServiceKey, asyncio.Lock] = defaultdict(asyncio.Lock)  # taken after that of `_locks`
 
