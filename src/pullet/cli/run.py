@@ -28,7 +28,9 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: float | None) ->
 @app_argument
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @environment_option
-@click.option("--timeout", type=float, callback=_seconds, metavar="SECONDS", help="End it after this time, with exit code 124.")
+@click.option(
+    "--timeout", type=float, callback=_seconds, metavar="SECONDS", help="End it after this time, with exit code 124."
+)
 def run(app: str, command: tuple[str, ...], environment: str, timeout: float | None) -> None:
     """Run a command once, as the app: in the live release, with its variables, secrets and services.
 
