@@ -17,7 +17,7 @@ from pullet.drivers.confinement import Confinement, Sandbox
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime.interpreters import interpreter_roots
 from pullet.drivers.runtime.sandbox import BubblewrapSandbox, detect_sandbox
-from tests.fakes.sandbox import FakeSandbox
+from tests.fakes.confinement import Unconfined
 
 RUNNER = ProcessRunner()
 PYTHON = Path(sys.executable)
@@ -42,7 +42,7 @@ async def bubblewrap(home: Home) -> BubblewrapSandbox:
 
 @pytest.fixture(params=["fake", pytest.param("bubblewrap", marks=pytest.mark.real)])
 async def sandbox(request: pytest.FixtureRequest, home: Home) -> Sandbox:
-    made: Sandbox = FakeSandbox() if request.param == "fake" else await detect_sandbox(home, RUNNER)
+    made: Sandbox = Unconfined() if request.param == "fake" else await detect_sandbox(home, RUNNER)
     made.hand_over(home.root / "tree", "shop")
     return made
 
@@ -142,3 +142,21 @@ def test_a_secret_is_never_put_where_everybody_reads_it(bubblewrap: BubblewrapSa
     assert "cherry" not in str(caught.value)
     confined = bubblewrap.confine(dataclasses.replace(command, environment={"KEY": "cherry"}), confinement)
     assert "cherry" not in " ".join(confined.argv)
+
+
+@pytest.mark.real
+async def test_a_folder_below_a_private_one_can_be_shown(bubblewrap: BubblewrapSandbox, home: Home) -> None:
+    """Interpreters of a version manager lie in root's own home."""
+    shown = home.root / "private/inside"
+    shown.mkdir(parents=True)
+    shown.parent.chmod(0o700)
+    (shown / "text").write_text("seen")
+    code = f"print(open({str(shown / 'text')!r}).read())"
+    command = Command((str(PYTHON), "-I", "-S", "-c", code), home.root / "tree", {"PATH": os.defpath}, timeout=20)
+    readable = (*interpreter_roots(PYTHON), str(shown))
+    assert bubblewrap.can_show(shown)
+    assert (
+        await RUNNER.run(bubblewrap.confine(command, Confinement("shop", (str(home.root / "tree"),), readable)))
+    ).text.strip() == "seen"
+    alone = BubblewrapSandbox(home, dataclasses.replace(bubblewrap.tools, bwrap=None))
+    assert alone.can_show(shown) == (os.geteuid() != 0)

@@ -10,7 +10,7 @@ import pytest
 from packaging.version import Version
 
 from pullet.domain.errors import BuildFailed
-from pullet.drivers.build.interpreters import Interpreter, candidates, choose, open_to_all, parse_answer, specifiers
+from pullet.drivers.build.interpreters import Interpreter, candidates, choose, parse_answer, specifiers
 
 
 def found(*versions: str) -> list[Interpreter]:
@@ -135,11 +135,3 @@ def test_pyenvs_shims_are_no_candidates_but_its_versions_are(tmp_path: Path) -> 
 def test_a_setting_that_names_no_folder_costs_nothing_else(root: str) -> None:
     """A folder that may not be read is refused by the same kind of error."""
     assert Path(sys.executable).resolve() in [path.resolve() for path in candidates({"PYENV_ROOT": root})]
-
-
-def test_an_interpreter_in_a_private_folder_is_not_for_others(tmp_path: Path) -> None:
-    program = tmp_path / "python3"
-    program.write_text("")
-    program.chmod(0o755)
-    tmp_path.chmod(0o700)
-    assert not open_to_all(program)

@@ -40,5 +40,8 @@ class Sandbox(Protocol):
     def user(self, app: str) -> int | None:
         """The uid that the app's code runs as; None: Pullet's own."""
 
+    def can_show(self, folder: Path) -> bool:
+        """Whether code that is confined could read what lies in `folder`, were it named as readable."""
+
     def capabilities(self) -> Sequence[Capability]:
         """What of this the box allows."""

@@ -40,7 +40,7 @@ class UvBuilder:
         self._home = home
         self._settings = settings or BuildSettings()
         self._workshop = Workshop(home, runner, sandbox, self._settings)
-        self._interpreters = Interpreters(runner, self._settings.environ)
+        self._interpreters = Interpreters(runner, self._settings.environ, sandbox.can_show)
         self._resolver = Resolver(self._workshop)
         self._environments = Environments(self._workshop)
 
@@ -57,7 +57,7 @@ class UvBuilder:
 
     async def capabilities(self) -> Sequence[Capability]:
         found = ", ".join(interpreter.version_text for interpreter in await self._interpreters.all())
-        hint = "Install one that every user can run, e.g. Debian's python3, or a folder that is readable to all."
+        hint = "Install one, e.g. Debian's python3; without bubblewrap, one that every user can run."
         return (Capability("interpreters", bool(found), found or "none that apps could use", hint),)
 
     async def discard(self, environment_digests_in_use: frozenset[str]) -> int:

@@ -10,9 +10,8 @@ import asyncio
 import json
 import os
 import re
-import stat
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,12 +106,6 @@ def _distinct(paths: Iterable[Path]) -> list[Path]:
     return list(seen.values())
 
 
-def open_to_all(path: Path) -> bool:
-    """Whether a user other than root may run it: every folder above lets others through."""
-    real = path.resolve()
-    return all(part.stat().st_mode & stat.S_IXOTH for part in (real, *real.parents))
-
-
 def parse_answer(text: str) -> Interpreter | None:
     """What a program answered; None unless it is a released CPython that environments can be made for."""
     try:
@@ -129,11 +122,11 @@ def parse_answer(text: str) -> Interpreter | None:
 class Interpreters:
     """Those of this box, asked once; asked again when one that is chosen has changed or none fits."""
 
-    def __init__(self, runner: ProcessRunner, environ: Mapping[str, str], *, for_others: bool | None = None) -> None:
-        """`for_others`: only those that another user may run (default: when Pullet is root, as apps then are not)."""
+    def __init__(self, runner: ProcessRunner, environ: Mapping[str, str], usable: Callable[[Path], bool]) -> None:
+        """`usable`: whether apps can be given what is installed in a folder."""
         self._runner = runner
         self._environ = environ
-        self._for_others = os.geteuid() == 0 if for_others is None else for_others
+        self._usable = usable
         self._found: tuple[Interpreter, ...] | None = None
 
     async def choose(self, request: str | None) -> Choice:
@@ -161,9 +154,8 @@ class Interpreters:
     async def _scan(self) -> tuple[Interpreter, ...]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._ask(path), name=f"python:{path}") for path in candidates(self._environ)]
-        found = {answer.path: answer for task in tasks if (answer := task.result()) is not None}
-        if self._for_others:
-            found = {path: one for path, one in found.items() if open_to_all(Path(path))}
+        answers = (answer for task in tasks if (answer := task.result()) is not None)
+        found = {answer.path: answer for answer in answers if self._usable(Path(answer.prefix))}
         return tuple(sorted(found.values(), key=lambda one: (one.version, one.path)))
 
     async def _ask(self, path: Path) -> Interpreter | None:

@@ -14,6 +14,7 @@ import dataclasses
 import os
 import resource
 import shutil
+import stat
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class BubblewrapSandbox:
 
     def __init__(self, home: Home, tools: Tools) -> None:
         self._home = home
-        self._tools = tools
+        self.tools = tools
         self._root = os.geteuid() == 0
 
     def confine(self, command: Command, confinement: Confinement) -> Command:
@@ -58,7 +59,7 @@ class BubblewrapSandbox:
             *self._limits(confinement),
             *self._world(command, confinement),
             *self._drop(confinement.app),
-            *((self._tools.env, *(f"{name}={value}" for name, value in obeyed.items())) if obeyed else ()),
+            *((self.tools.env, *(f"{name}={value}" for name, value in obeyed.items())) if obeyed else ()),
             *command.argv,
         )
         return dataclasses.replace(command, argv=argv, environment=plain)
@@ -71,18 +72,26 @@ class BubblewrapSandbox:
         """The app's uid; None where everything runs as Pullet's own user."""
         return user_of(self._home.root / "users.json", app) if self._root else None
 
+    def can_show(self, folder: Path) -> bool:
+        """A mount leaves behind what lies above it: root's own home may hold an interpreter for all."""
+        if not self._root:
+            return True
+        real = folder.resolve()
+        above = () if self.tools.bwrap else real.parents
+        return all(part.stat().st_mode & stat.S_IXOTH for part in (real, *above))
+
     def capabilities(self) -> Sequence[Capability]:
-        isolated = self._tools.bwrap is not None
+        isolated = self.tools.bwrap is not None
         return (
             Capability(
                 "sandbox",
                 isolated,
-                f"bubblewrap {self._tools.bwrap}" if isolated else "apps see the box's files and processes",
+                f"bubblewrap {self.tools.bwrap}" if isolated else "apps see the box's files and processes",
                 "" if isolated else "Install bubblewrap, or allow unprivileged user namespaces.",
             ),
             Capability(
                 "users",
-                self._root and self._tools.setpriv is not None,
+                self._root and self.tools.setpriv is not None,
                 "every app has a user of its own" if self._root else "apps run as Pullet's own user",
                 "" if self._root else "Run Pullet as root to keep apps apart by user as well.",
             ),
@@ -90,7 +99,7 @@ class BubblewrapSandbox:
 
     def _limits(self, confinement: Confinement) -> tuple[str, ...]:
         """Of each process alone. The limits of a tree are control groups, joined by the shim."""
-        if self._tools.prlimit is None:
+        if self.tools.prlimit is None:
             return ()
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         files = confinement.open_files or OPEN_FILES
@@ -98,13 +107,13 @@ class BubblewrapSandbox:
         options = [f"--nofile={files}:{files}", "--core=0"]
         if confinement.memory is not None:
             options.append(f"--data={confinement.memory}")
-        return (self._tools.prlimit, *options, "--")
+        return (self.tools.prlimit, *options, "--")
 
     def _world(self, command: Command, confinement: Confinement) -> tuple[str, ...]:
-        if self._tools.bwrap is None:
+        if self.tools.bwrap is None:
             return ()
         return (
-            self._tools.bwrap,
+            self.tools.bwrap,
             *("--die-with-parent", "--unshare-pid", "--unshare-ipc"),
             *(() if self._root else ("--unshare-user",)),
             *(() if confinement.network else ("--unshare-net",)),
@@ -137,10 +146,10 @@ class BubblewrapSandbox:
 
     def _drop(self, app: str) -> tuple[str, ...]:
         user = self.user(app)
-        if user is None or self._tools.setpriv is None:
+        if user is None or self.tools.setpriv is None:
             return ()
-        orphans = () if self._tools.bwrap else ("--pdeathsig", "KILL")
-        return (self._tools.setpriv, f"--reuid={user}", f"--regid={user}", *_NO_PRIVILEGE, *orphans, "--")
+        orphans = () if self.tools.bwrap else ("--pdeathsig", "KILL")
+        return (self.tools.setpriv, f"--reuid={user}", f"--regid={user}", *_NO_PRIVILEGE, *orphans, "--")
 
 
 def _parents(paths: Collection[str]) -> tuple[str, ...]:
