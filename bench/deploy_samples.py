@@ -1,0 +1,122 @@
+"""Public repositories as they are: `python -m bench.deploy_samples [--sources FOLDER] [--only TEXT] [--json FILE]`.
+
+Each is pushed to a Pullet with no configuration, and its pages are asked for. A repository comes from GitHub, or from
+`FOLDER/owner+name/repo` (bare) where it is there. Seconds: the build step, and from the push to the first right answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.box import Box, box, machine
+from bench.redeploy import steps
+from bench.samples import SAMPLES, Page, Sample
+
+
+@dataclass
+class Result:
+    sample: str
+    good: bool
+    said: str
+    """What went wrong, or why nothing runs."""
+    build: float = 0.0
+    answer: float = 0.0
+    pages: tuple[str, ...] = ()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sources", type=Path)
+    parser.add_argument("--only", default="", help="repositories whose name contains this")
+    parser.add_argument("--keep", action="store_true", help="leave each app running until the end")
+    parser.add_argument("--json", type=Path, help="write the results there")
+    options = parser.parse_args()
+    print(machine())
+    chosen = [sample for sample in SAMPLES if any(part in sample.repository for part in options.only.split(","))]
+    results = []
+    with box() as pullet, tempfile.TemporaryDirectory() as folder:
+        for sample in chosen:
+            results.append(attempt(pullet, sample, Path(folder), options.sources))
+            show(results[-1])
+            if not options.keep:
+                pullet.pullet("down", sample.name)
+    print(f"{sum(result.good for result in results)} of {len(results)}")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
+
+
+def attempt(pullet: Box, sample: Sample, folder: Path, sources: Path | None) -> Result:
+    tree = check_out(sample, folder / sample.name, sources)
+    began = time.monotonic()
+    said = ""
+    try:
+        pullet.up(tree, sample.name)
+    except (RuntimeError, subprocess.TimeoutExpired) as err:
+        said = str(err)
+    if sample.diagnosis:
+        return Result(sample.name, bool(re.search(sample.diagnosis, said)), said)
+    if said:
+        return Result(sample.name, False, said)
+    seen = [(page, ask(pullet.port, f"{sample.name}.localhost", page)) for page in sample.pages]
+    wrong = [f"{page.path}: {status}, {body[:200]!r}" for page, (status, body) in seen if not fits(page, status, body)]
+    took = steps(pullet.deployment(sample.name))["build"] / 1000
+    return Result(sample.name, not wrong, "; ".join(wrong), took, time.monotonic() - began)
+
+
+def check_out(sample: Sample, tree: Path, sources: Path | None) -> Path:
+    mirror = sources / sample.repository.replace("/", "+") / "repo" if sources else None
+    origin = str(mirror) if mirror and mirror.exists() else f"https://github.com/{sample.repository}"
+    git("clone", "--quiet", "--no-checkout", origin, str(tree))
+    git("-C", str(tree), "checkout", "--quiet", "-B", "main", sample.commit)
+    return tree if sample.folder == "." else part_of(tree, sample.folder)
+
+
+def part_of(tree: Path, folder: str) -> Path:
+    """A repository of its own, with the commit's date."""
+    date = git("-C", str(tree), "log", "-1", "--format=%cI").strip()
+    part = tree / folder
+    git("-C", str(part), "init", "--quiet", "-b", "main")
+    git("-C", str(part), "add", "--all")
+    person = ("-c", "user.name=Sample", "-c", "user.email=sample@example.invalid")
+    git("-C", str(part), *person, "commit", "--quiet", "-m", "Part of it", GIT_COMMITTER_DATE=date)
+    return part
+
+
+def git(*arguments: str, **environment: str) -> str:
+    command = ["git", "-c", "safe.directory=*", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **environment})
+    return done.stdout
+
+
+def ask(port: int, host: str, page: Page) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", page.path, headers={"Host": host})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+def fits(page: Page, status: int, body: str) -> bool:
+    return status == page.status and page.text in body
+
+
+def show(result: Result) -> None:
+    mark = "ok " if result.good else "NO "
+    times = f"build {result.build:.1f} s, answer {result.answer:.1f} s" if result.answer else ""
+    print(f"{mark} {result.sample:45} {times} {result.said.strip()[:1500]}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
