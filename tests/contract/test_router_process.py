@@ -18,6 +18,7 @@ from bench.load import Load, run
 from pullet.domain.errors import PortTaken, RouterError
 from pullet.drivers.router.caddy import CaddyRouter
 from pullet.drivers.router.configuration import Tls
+from pullet.drivers.runtime.users import FIRST_USER
 from pullet.ports import Page
 from tests.contract.routing import Bench, bench, free_port
 
@@ -150,7 +151,7 @@ async def test_as_root_the_router_is_a_user_that_reads_only_its_routes() -> None
             os.umask(before)
         (child,) = real.supervisor.children.values()
         uids = (Path("/proc") / str(child.pid) / "status").read_text().split("Uid:")[1].split()[:4]
-        assert uids == ["61190"] * 4
+        assert uids == [str(FIRST_USER - 1)] * 4
         for private in (real.home.root, real.home.sockets, real.home.router):
             assert not stat.S_IMODE(private.stat().st_mode) & (stat.S_IROTH | stat.S_IWOTH)
         assert await asyncio.to_thread(as_router, "ls", str(real.home.root)) != 0
@@ -158,7 +159,7 @@ async def test_as_root_the_router_is_a_user_that_reads_only_its_routes() -> None
 
 
 def as_router(*argv: str) -> int:
-    return subprocess.run(argv, user=61190, group=61190, extra_groups=[], capture_output=True, check=False).returncode
+    return subprocess.run(argv, user=FIRST_USER - 1, group=FIRST_USER - 1, extra_groups=[], capture_output=True, check=False).returncode
 
 
 async def serve_something(real: Bench) -> None:

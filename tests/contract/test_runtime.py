@@ -109,8 +109,14 @@ async def real(home: Home) -> AsyncIterator[World]:
 
 
 async def get(instance: Instance, path: str = "/") -> str:
-    """Body of GET over the instance's socket."""
-    reader, writer = await asyncio.open_unix_connection(instance.socket)
+    """Body of GET over the instance's socket, once it listens."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(instance.socket)
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                await asyncio.sleep(0.02)
     writer.write(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
     answer = await reader.read()
     writer.close()

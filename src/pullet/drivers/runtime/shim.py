@@ -51,7 +51,7 @@ SHELLS = ("sh", "dash", "bash", "ash")
 def become(spec: dict[str, Any], output: int, shim_pid: int) -> None:
     """Turn this forked child into the process that the specification names. Does not return."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
