@@ -159,7 +159,9 @@ async def test_as_root_the_router_is_a_user_that_reads_only_its_routes() -> None
 
 
 def as_router(*argv: str) -> int:
-    return subprocess.run(argv, user=FIRST_USER - 1, group=FIRST_USER - 1, extra_groups=[], capture_output=True, check=False).returncode
+    return subprocess.run(
+        argv, user=FIRST_USER - 1, group=FIRST_USER - 1, extra_groups=[], capture_output=True, check=False
+    ).returncode
 
 
 async def serve_something(real: Bench) -> None:

@@ -25,6 +25,7 @@ from pullet.drivers.runtime.runtime import ShimRuntime
 from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
 from pullet.ports import Runtime
+from tests.contract.routing import free_port
 from tests.fakes.runtime import FakeRuntime
 from tests.polling import alive, until
 
@@ -231,6 +232,21 @@ async def test_an_app_on_a_port_is_relayed(real: World) -> None:
     assert await get(instance) == "by port"
     await real.runtime.stop(instance.id, 5)
     assert not Path(instance.socket).parent.exists() and not alive(instance.pid or 0)
+
+
+@pytest.mark.real
+async def test_an_app_whose_port_is_written_in_its_code_is_found_and_the_next_release_starts_beside_it(
+    real: World,
+) -> None:
+    """Two ports, of which one speaks HTTP."""
+    port = free_port()
+    code = PORT.replace('int(os.environ["PORT"])', str(port)).replace("by port", "number {number}")
+    other = "import socket; other = socket.create_server(('127.0.0.1', 0))\n"
+    requests = [real.request(number, command="python fixed.py") for number in (1, 2)]
+    for number, request in enumerate(requests, 1):
+        (Path(request.workplace.tree) / "fixed.py").write_text(other + code.replace("{number}", str(number)))
+    instances = [await real.runtime.start(request) for request in requests]
+    assert [await get(instance) for instance in instances] == ["number 1", "number 2"]
 
 
 @pytest.mark.real

@@ -68,6 +68,29 @@ def test_anything_else_gets_a_port(command: str, argv: tuple[str, ...]) -> None:
     assert serving.argv == argv == plain(command).argv
 
 
+@pytest.mark.parametrize(
+    ("command", "argv"),
+    [
+        ("flask run -p 80 --host=0.0.0.0 --debug", "flask run --port $PORT"),
+        ("python -m flask run", "python -m flask run --port $PORT"),
+        ("A=b flask run", "/usr/bin/env A=b flask run --port $PORT"),
+        ("streamlit run app.py --server.port=80 -- --own 1", "streamlit run app.py --server.port $PORT -- --own 1"),
+        ("python manage.py runserver 0.0.0.0:8000", "python manage.py runserver --noreload 127.0.0.1:$PORT"),
+        ("./manage.py runserver --settings a.b", "./manage.py runserver --noreload --settings a.b 127.0.0.1:$PORT"),
+        ("sanic app:app --host 0.0.0.0 -p 1 --fast", "sanic app:app --fast --port $PORT"),
+    ],
+)
+def test_a_program_that_takes_a_port_gets_it_whatever_was_written(command: str, argv: str) -> None:
+    serving = serve(command, "/s")
+    assert (list(serving.argv), serving.listens_on_socket) == (shlex.split(argv), False)
+
+
+def test_a_server_may_have_to_listen_on_a_port() -> None:
+    serving = serve("gunicorn -c a.py --bind :80 a:b", "/s", on_port=True)
+    assert serving.argv == ("gunicorn", "-c", "a.py", "a:b", "--bind", "127.0.0.1:$PORT")
+    assert not serving.listens_on_socket and not serving.python
+
+
 def test_green_workers_are_never_warm() -> None:
     assert serve("gunicorn a:b", "/s").python
     assert not serve("gunicorn -k gevent a:b", "/s").python

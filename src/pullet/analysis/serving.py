@@ -1,7 +1,8 @@
 """How a web process comes to listen on the unix socket that Pullet gives it.
 
 A known server has its own bind options replaced by the socket's, and keeps everything else that the owner wrote.
-Anything else gets a port in $PORT, and a relay in front (`drivers/runtime/relay.py`).
+A program that takes a port among its options gets $PORT there; anything else gets it in the environment. Both have a
+relay in front (`drivers/runtime/relay.py`).
 """
 
 from __future__ import annotations
@@ -59,6 +60,28 @@ _NAMES = {
     "waitress-serve": Server.WAITRESS,
     "uvicorn.main": Server.UVICORN,
 }
+_PORTS = {
+    # programs that listen on a port only: their options that say where, and what takes their place at the end
+    ("gunicorn",): _options("-b --bind", "--bind 127.0.0.1:$PORT", "-D --daemon --reload"),
+    ("flask", "run"): _options("-p --port -h --host", "--port $PORT", "--reload --debug --debugger"),
+    ("quart", "run"): _options("-p --port -h --host", "--port $PORT", "--reload"),
+    ("litestar", "run"): _options("-p --port -H --host", "--port $PORT", "-r --reload -d --debug"),
+    ("fastapi", "run"): _options("--port --host", "--port $PORT", "--reload"),
+    ("fastapi", "dev"): _options("--port --host", "--port $PORT", "--reload"),
+    ("sanic",): _options("-p --port -H --host", "--port $PORT", "-d --dev --debug -r --reload"),
+    ("streamlit", "run"): _options("--server.port --server.address", "--server.port $PORT"),
+    ("panel", "serve"): _options(
+        "--port --address --allow-websocket-origin", "--port $PORT --allow-websocket-origin *"
+    ),
+    ("bokeh", "serve"): _options(
+        "--port --address --allow-websocket-origin", "--port $PORT --allow-websocket-origin *"
+    ),
+    ("chainlit", "run"): _options("--port --host", "--port $PORT --headless", "-w --watch"),
+    ("solara", "run"): _options("--port --host", "--port $PORT --production"),
+    ("voila",): _options("--port --Voila.port --Voila.ip", "--port $PORT --no-browser"),
+}
+_ADDRESS = re.compile(r"([\w.\[\]:-]*:)?\d+|[\d.]+")
+_MANAGERS = frozenset({"manage.py", "django-admin"})
 _SHELL = re.compile(r"[|&;<>()$`\\\"'*?\[\]#~%{}\n]")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _UNASSIGNED = re.compile(r"\s*(?!exec\b)[^\s=]+(\s|$)")
@@ -68,12 +91,17 @@ _SIMPLE_END = re.compile(r"(?P<before>.*&&)(?P<last>[^&|;`\n]*)", re.DOTALL)
 _GREEN_WORKERS = re.compile(r"\b(gevent|eventlet)")
 
 
-def serve(command: str, socket: str) -> Serving:
-    """How to run the owner's `command` so that it answers on `socket` (an absolute path without spaces)."""
+def serve(command: str, socket: str, *, on_port: bool = False) -> Serving:
+    """How to run the owner's `command` so that it answers on `socket` (an absolute path without spaces).
+
+    `on_port`: by way of a port, though its server could take a socket.
+    """
     before, last = _split_chain(command)
     words = _words(last)
     found = _find_server(words) if words is not None else None
-    if words is None or found is None:
+    if words is not None and not before and (found is None or on_port) and not any("$" in word for word in words):
+        return _on_a_port(words) or plain(command)
+    if words is None or found is None or on_port:
         return plain(command)
     server, first = found
     assignments, head, tail = _assignments(words), words[:first], words[first:]
@@ -87,6 +115,36 @@ def serve(command: str, socket: str) -> Serving:
             ("/usr/bin/env", *(f"{k}={v}" for k, v in assignments), *argv), True, server, _warm(tail), assignments
         )
     return Serving(argv, True, server, _warm(tail))
+
+
+def _on_a_port(words: list[str]) -> Serving | None:
+    """A program that takes a port among its options, or after `manage.py runserver`."""
+    border = len(_assignments(words))
+    before = ["/usr/bin/env", *words[:border]] if border else []
+    rest = words[border:]
+    if rest[1:2] == ["-m"] and _PYTHON.fullmatch(rest[0]):
+        before, rest = [*before, *rest[:2]], rest[2:]
+    argv = _runserver(rest) or _with_port(rest)
+    return Serving((*before, *argv), False) if argv else None
+
+
+def _runserver(words: list[str]) -> list[str]:
+    """Django's own; without the reloader, which would be a second process."""
+    if "runserver" not in words or not any(word.rpartition("/")[2] in _MANAGERS for word in words):
+        return []
+    end = words.index("runserver") + 1
+    kept = [word for word in words[end:] if not _ADDRESS.fullmatch(word) and word != "--noreload"]
+    return [*words[:end], "--noreload", *kept, "127.0.0.1:$PORT"]
+
+
+def _with_port(words: list[str]) -> list[str]:
+    named = [word.rpartition("/")[2] for word in words[:1]] + words[1:2]
+    for name, options in _PORTS.items():
+        if tuple(named[: len(name)]) == name:
+            kept = _without(words[len(name) :], options)
+            border = kept.index("--") if "--" in kept else len(kept)  # what comes after is the app's own
+            return [*words[: len(name)], *kept[:border], *options.bind, *kept[border:]]
+    return []
 
 
 def plain(command: str) -> Serving:
@@ -139,15 +197,20 @@ def _find_server(words: list[str]) -> tuple[Server, int] | None:
 
 def _rebind(words: list[str], options: _Options, socket: str) -> list[str]:
     """`words` (the server's name first) without their bind options, then the socket's."""
-    kept, skip = [words[0]], False
-    for word in words[1:]:
+    bind = [part.replace("{socket}", socket) for part in options.bind]
+    return [words[0], *bind, *_without(words[1:], options)]
+
+
+def _without(words: list[str], options: _Options) -> list[str]:
+    """`words` but for those that say where to listen."""
+    kept, skip = [], False
+    for word in words:
         if skip:
             skip = False
         elif word in options.valued:
             skip = True
         elif not _says_where(word, options):
             kept.append(word)
-    kept[1:1] = [part.replace("{socket}", socket) for part in options.bind]
     return kept
 
 

@@ -108,6 +108,8 @@ class Process:
     drain: float = 30.0
     """Seconds that a stopping process has to finish what it is doing before it is killed."""
     spares: int = 1
+    on_port: bool = False
+    """Its server is known, but set up in a way that a unix socket refuses."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pullet.domain.app import (
     DependencyKind,
     HealthCheck,
     Process,
+    Server,
     StaticMount,
 )
 from pullet.domain.errors import ConfigError
@@ -72,6 +73,7 @@ def _process(name: str, values: Mapping[str, str], decisions: Mapping[str, Decis
         health=health,
         drain=float(said.get("drain", Process.drain)),
         spares=int(said.get("spares", Process.spares)),
+        on_port=said.get("on_port") == "true" and server_of(said["command"]) is Server.GUNICORN,
     )
 
 

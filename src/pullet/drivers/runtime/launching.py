@@ -50,7 +50,7 @@ class Launcher:
             serving = plain(request.process.command)
             argv = serving.argv
         else:
-            serving = serve(request.process.command, str(sockets.socket))
+            serving = serve(request.process.command, str(sockets.socket), on_port=request.process.on_port)
             argv = _web_argv(serving, request.workplace, sockets)
         return Launch(self._confined(argv, request, sockets), serving)
 
@@ -109,7 +109,7 @@ class Launcher:
             *interpreter_roots(Path(place.python)),
             *((tree,) if Path(tree).is_dir() and tree != place.tree else ()),
             *(path for path in place.python_path if not Path(path).is_relative_to(tree) and Path(path).exists()),
-            *(boot.__file__, relay.__file__, session.__file__),
+            *(boot.__file__, relay.__file__, relay.PORT_SHARING, session.__file__),
             *place.readable,
         )
 

@@ -11,6 +11,7 @@ from pullet.analysis.detection.detectors import (
     dependencies,
     django,
     entry_points,
+    gunicorn,
     procfile,
     python_version,
     secret_key,
@@ -33,5 +34,6 @@ DETECTORS: tuple[Detector, ...] = (
     services.detect,
     sqlite.detect,
     celery.detect,
+    gunicorn.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""
