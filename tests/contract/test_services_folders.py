@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import struct
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pullet.domain.errors import ServiceFailed
+from pullet.domain.errors import DiskFull, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceType
+from pullet.drivers.services import trees
 from pullet.drivers.services.folders import FolderProvider, SqliteProvider
 from pullet.ports import ServiceProvider
 from tests.contract.services import ServiceContract, ServiceWorld, heard, service
@@ -215,3 +218,69 @@ async def test_the_url_and_the_link_lead_to_one_file(root: Path) -> None:
     variables = dict(grant.variables)
     assert grant.links == (("data/db.sqlite3", variables["DB_PATH"]),)
     assert variables["DATABASE_URL"] == variables["DB_URL"] == f"sqlite:///{variables['DB_PATH']}"
+
+
+@pytest.mark.real
+async def test_what_is_half_made_is_left_alone_by_who_comes_meanwhile(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = FolderWorld(root)
+    origin, key = service(), service()
+    grant = await world.provided(origin, "one")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(source: Path, new: Path, leave_out: object = None) -> tuple[str, ...]:
+        (new / "half").touch()
+        begun.set()
+        assert go_on.wait(20)
+        return ()
+
+    monkeypatch.setattr(trees, "copy", slowly)
+    clone = asyncio.create_task(world.provider.clone(origin, key, world.spec(key), heard))
+    assert await asyncio.to_thread(begun.wait, 20)
+    others = [asyncio.create_task(world.provided(each)) for each in (key, origin)]
+    back = asyncio.create_task(world.provider.clone(key, origin, world.spec(origin), heard))
+    await asyncio.sleep(0.05)
+    assert not any(task.done() for task in others)
+    go_on.set()
+    await asyncio.gather(clone, *others, back)
+    assert await world.read(grant) == await world.read(clone.result()) == {"half"}
+
+
+@pytest.mark.real
+async def test_holes_stay_holes(root: Path) -> None:
+    world = FolderWorld(root)
+    origin, key = service(), service()
+    grant = await world.provided(origin, "one")
+    with (_folder(grant) / "large").open("wb") as file:
+        file.seek(1 << 40)
+        file.write(b"end")
+        file.truncate((1 << 40) + (1 << 30))
+    copied = _folder(await world.provider.clone(origin, key, world.spec(key), heard)) / "large"
+    assert copied.stat().st_size == (1 << 40) + (1 << 30) and copied.stat().st_blocks < 1000
+    with copied.open("rb") as file:
+        file.seek(1 << 40)
+        assert file.read(5) == b"end\0\0"
+
+
+@pytest.mark.real
+async def test_what_cannot_fit_is_not_begun(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = FolderWorld(root)
+    origin, key = service(), service()
+    await world.provided(origin, "one")
+    grant = await world.provided(key, "mine")
+    monkeypatch.setattr(trees, "size", lambda _: 1 << 60)
+    with pytest.raises(DiskFull, match=r"is full"):
+        await world.provider.clone(origin, key, world.spec(key), heard)
+    assert await world.read(grant) == {"mine"}
+
+
+@pytest.mark.real
+async def test_a_pipe_in_place_of_a_database_holds_nobody_up(root: Path) -> None:
+    world = SqliteWorld(root)
+    origin, key = service(), service()
+    grant = await world.provided(origin, "one")
+    os.mkfifo(_folder(grant) / "pipe.db")
+    async with asyncio.timeout(20):
+        clone = await world.provider.clone(origin, key, world.spec(key), heard)
+    assert await world.read(clone) == {"one"}

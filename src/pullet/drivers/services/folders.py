@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -48,6 +49,7 @@ class FolderProvider:
     def __init__(self, home: Home, sandbox: Sandbox) -> None:
         self._home = home
         self._sandbox = sandbox
+        self._locks: dict[ServiceKey, asyncio.Lock] = {}
 
     async def provide(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
         await self._in_thread(key, self._have, key)
@@ -70,7 +72,7 @@ class FolderProvider:
         if origin == key or not (self._folder(origin) / _RECORD).exists():
             raise ServiceFailed(f"{key} cannot be a copy of {origin}", context="There is nothing to copy.")
         await self._in_thread(key, self._have, key)
-        skipped = await self._in_thread(key, self._replace, key, lambda new: self._copy(origin, new))
+        skipped = await self._in_thread(key, self._replace, key, lambda new: self._copy(origin, new), reads=origin)
         for path in skipped:
             log(f"not copied, it is no file, folder or link: {path}")
         return self._grant(key, spec)
@@ -112,7 +114,7 @@ class FolderProvider:
 
     def _copy(self, origin: ServiceKey, new: Path) -> Sequence[str]:
         """A file that is written to meanwhile may be as it was at any moment; one that goes is not there."""
-        return trees.copy(self._folder(origin) / _DATA, new)
+        return _copied(self._folder(origin) / _DATA, new)
 
     # --- files
 
@@ -166,9 +168,11 @@ class FolderProvider:
             shutil.rmtree(new, ignore_errors=True)
             raise
         self._sandbox.hand_over(new, key.environment.app)
+        trees.to_disk(new)
         (folder / _DATA).rename(folder / _OLD)
         new.rename(folder / _DATA)
         (folder / _SEEDED).touch()  # it has data now, whatever a repository brings
+        trees.to_disk(folder)  # from here on a loss of power can no more bring back a folder that was removed
         shutil.rmtree(folder / _OLD)
         return made
 
@@ -203,12 +207,24 @@ class FolderProvider:
         return self._home.service(key) / self.type
 
     async def _in_thread(
-        self, key: ServiceKey, work: Callable[..., Sequence[str] | None], *arguments: object
+        self,
+        key: ServiceKey,
+        work: Callable[..., Sequence[str] | None],
+        *arguments: object,
+        reads: ServiceKey | None = None,
     ) -> Sequence[str]:
-        try:
-            return await asyncio.to_thread(work, *arguments) or ()
-        except OSError as err:
-            raise _explain(key, err) from err
+        """One at a time for each service, also when nobody waits any more: what a thread has begun it finishes."""
+        async with contextlib.AsyncExitStack() as locks:
+            for each in sorted({key, reads or key}, key=str):  # in one order, so that two never wait for each other
+                await locks.enter_async_context(self._locks.setdefault(each, asyncio.Lock()))
+            thread = asyncio.create_task(asyncio.to_thread(work, *arguments), name=f"{self.type}:{key}")
+            try:
+                return await asyncio.shield(thread) or ()
+            except asyncio.CancelledError:
+                await asyncio.wait({thread})
+                raise
+            except OSError as err:
+                raise _explain(key, err) from err
 
 
 class SqliteProvider(FolderProvider):
@@ -238,18 +254,25 @@ class SqliteProvider(FolderProvider):
     def _copy(self, origin: ServiceKey, new: Path) -> Sequence[str]:
         data = self._folder(origin) / _DATA
         databases = [path for path in sorted(data.iterdir()) if is_database(path)]
-        skipped = trees.copy(data, new, leave_out=lambda name: any(name.startswith(path.name) for path in databases))
+        skipped = _copied(data, new, leave_out=lambda name: any(name.startswith(path.name) for path in databases))
         for path in databases:
             _back_up(path, new / path.name)
         return skipped
 
 
+def _copied(data: Path, new: Path, leave_out: Callable[[str], bool] = lambda _: False) -> Sequence[str]:
+    trees.refuse_where_it_cannot_fit(data, new)
+    return trees.copy(data, new, leave_out)
+
+
 def is_database(path: Path) -> bool:
-    """A regular file that begins as SQLite's do, or an empty one."""
-    if path.is_symlink() or not path.is_file():
+    """A regular file that begins as SQLite's do, or an empty one. By descriptor: a pipe put there would never open."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return False
-    with path.open("rb") as file:
-        return file.read(16) in (b"", b"SQLite format 3\0")
+    with os.fdopen(descriptor, "rb") as file:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and file.read(16) in (b"", b"SQLite format 3\0")
 
 
 def _back_up(path: Path, destination: Path) -> None:
