@@ -120,8 +120,8 @@ def test_a_shell_reads_statements_from_a_pipe(pullet: Pullet, notes: Repository)
 def test_a_migration_that_waits_for_a_lock_ends_and_the_old_release_serves(pullet: Pullet, notes: Repository) -> None:
     before = count(pullet)
     hold = command_line("run", "notes", "--", "python", "-c", _HOLD)
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
-    with subprocess.Popen(hold, env=pullet.environment(), **streams) as holder:
+    environment, nothing, pipe = pullet.environment(), subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(hold, env=environment, stdin=nothing, stdout=pipe) as holder:
         assert holder.stdout and holder.stdout.readline() == b"locked\n"
         more = 'import sys\nprint("waits", flush=True)\n'
         changed = _MIGRATE + "    database.execute('ALTER TABLE note ADD COLUMN more text')\n"
@@ -154,6 +154,7 @@ def test_a_snapshot_undoes_what_a_broken_migration_did(pullet: Pullet, notes: Re
 def test_a_killed_server_costs_no_row_that_was_acknowledged(pullet: Pullet, notes: Repository) -> None:
     """The app opens connections anew, as any that checks its pool does."""
     before, acknowledged, over = count(pullet), 0, threading.Event()
+    wanted: list[int] = []
 
     def write() -> None:
         nonlocal acknowledged
@@ -169,8 +170,8 @@ def test_a_killed_server_costs_no_row_that_was_acknowledged(pullet: Pullet, note
         assert servers
         for pid in servers:
             os.kill(pid, signal.SIGKILL)
-        done = acknowledged
-        until(lambda done=done: acknowledged > done + 3, 30)
+        wanted.append(acknowledged + 3)
+        until(lambda: acknowledged > wanted[-1], 30)
     over.set()
     writer.join(20)
     assert count(pullet) >= before + acknowledged

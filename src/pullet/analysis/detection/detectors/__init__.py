@@ -13,6 +13,7 @@ from pullet.analysis.detection.detectors import (
     entry_points,
     gunicorn,
     procfile,
+    programs,
     python_version,
     secret_key,
     services,
@@ -35,5 +36,6 @@ DETECTORS: tuple[Detector, ...] = (
     sqlite.detect,
     celery.detect,
     gunicorn.detect,
+    programs.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""
