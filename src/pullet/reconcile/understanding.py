@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from pullet.analysis.detection import files_to_read, services_beside, understand
+from pullet.analysis.detection import as_read, files_to_read, services_beside, understand
 from pullet.config.app_file import APP_FILE, PYPROJECT, find_app_file
 from pullet.domain.app import AppSpec, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
@@ -26,7 +26,8 @@ async def understand_app(tree: Tree, name: str) -> AppSpec:
         files = {**files, **await tree.read(files_to_read(entries, declared.root))}
     spec = await asyncio.to_thread(understand, paths, files, declared, name)
     gates = tuple(gate for gate, table in app_file.gates if table)
-    services = (*app_file.service_specs(), *spec.services)
+    decisions = {decision.subject: decision for decision in spec.decisions}
+    services = (*(as_read(service, decisions) for service in app_file.service_specs()), *spec.services)
     return replace(spec, gates=gates, services=services, schedules=app_file.schedule_specs())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pullet.analysis.detection.detectors import dependencies
 from pullet.analysis.detection.servers import REQUIREMENTS, server_of
@@ -85,7 +86,21 @@ def _detected_services(decisions: Mapping[str, Decision]) -> Iterator[ServiceSpe
         certain = decision.evidence[0].confidence is Confidence.CERTAIN
         if table == "services" and key == "type" and decision.value and not certain:
             path = decisions.get(f"services.{name}.path")
-            yield ServiceSpec(name, ServiceType(decision.value), path=path.value if path else "")
+            yield as_read(ServiceSpec(name, ServiceType(decision.value), path=path.value if path else ""), decisions)
+
+
+def as_read(spec: ServiceSpec, decisions: Mapping[str, Decision]) -> ServiceSpec:
+    """The service under the names that the code reads, with the URL that its libraries take; what is declared wins."""
+    prefix = f"services.{spec.name}.variables."
+    names = {
+        subject.removeprefix(prefix): found.value for subject, found in decisions.items() if subject.startswith(prefix)
+    }
+    scheme = decisions.get(f"services.{spec.name}.scheme")
+    return replace(
+        spec,
+        names=tuple({**names, **dict(spec.names)}.items()),
+        scheme=spec.scheme or (scheme.value if scheme else ""),
+    )
 
 
 def _no_command(name: str, decisions: Mapping[str, Decision]) -> ConfigError:
