@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pullet.domain.hosts import HostForm
 from pullet.domain.services import ServiceSpec
 
 
@@ -163,6 +164,8 @@ class AppSpec:
     """Run after the release commands in an environment whose data were copied from another one's."""
     static: tuple[StaticMount, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[tuple[str, HostForm], ...] = ()
+    """Variable -> in which form the app reads its hostnames there."""
     secrets_required: tuple[str, ...] = ()
     secrets_generated: tuple[str, ...] = ()
     secrets_sealed: tuple[tuple[str, str], ...] = ()

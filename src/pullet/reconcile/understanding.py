@@ -9,6 +9,7 @@ from pullet.analysis.detection import as_read, files_to_read, services_beside, u
 from pullet.config.app_file import APP_FILE, PYPROJECT, find_app_file
 from pullet.domain.app import AppSpec, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
+from pullet.domain.hosts import written
 from pullet.ports import Tree
 
 
@@ -34,11 +35,12 @@ async def understand_app(tree: Tree, name: str) -> AppSpec:
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
     """What the fleet says about this environment wins over what the app says about itself."""
     overrides = dict(environment.processes)
+    hosts = {name: written(environment.hosts, form) for name, form in spec.hosts}
     return replace(
         spec,
         processes=tuple(_override(process, overrides.get(process.name)) for process in spec.processes),
         services=services_beside(spec, (name for name, _ in (*environment.variables, *environment.secrets))),
-        variables=tuple({**dict(spec.variables), **dict(environment.variables)}.items()),
+        variables=tuple({**hosts, **dict(spec.variables), **dict(environment.variables)}.items()),
         secrets_sealed=environment.secrets,
     )
 

@@ -20,6 +20,7 @@ from pullet.domain.app import (
     StaticMount,
 )
 from pullet.domain.errors import ConfigError
+from pullet.domain.hosts import HostForm
 from pullet.domain.services import ServiceSpec, ServiceType
 
 
@@ -37,6 +38,7 @@ def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
         sanitize_commands=_lines(values, "release.sanitize"),
         static=tuple(StaticMount(url.rstrip("/"), folder) for url, folder in _table(values, "static")),
         variables=tuple(_table(values, "variables")),
+        hosts=tuple((name, HostForm(form)) for name, form in _table(values, "hosts")),
         secrets_required=_lines(values, "secrets.required"),
         secrets_generated=_lines(values, "secrets.generated"),
         services=tuple(_detected_services(decisions)),

@@ -12,6 +12,7 @@ from pullet.analysis.detection.detectors import (
     django,
     entry_points,
     gunicorn,
+    hosts,
     procfile,
     programs,
     python_version,
@@ -37,5 +38,6 @@ DETECTORS: tuple[Detector, ...] = (
     celery.detect,
     gunicorn.detect,
     programs.detect,
+    hosts.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""
