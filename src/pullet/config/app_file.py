@@ -140,6 +140,13 @@ class ReleaseSection(Section):
         "`[]` runs none, also where one would be detected.",
         examples=[["python manage.py migrate --noinput"]],
     )
+    first: list[CommandLine] | None = Field(
+        None,
+        max_length=50,
+        description="Commands that run once after those above where the app's data are new: to make tables, or to put "
+        "in what every installation has. `[]` runs none, also where one would be detected.",
+        examples=[["flask init-db"]],
+    )
     sanitize: list[CommandLine] = Field(
         default_factory=list,
         max_length=50,

@@ -160,6 +160,8 @@ class AppSpec:
     processes: tuple[Process, ...]
     build_commands: tuple[str, ...] = ()
     release_commands: tuple[str, ...] = ()
+    first_commands: tuple[str, ...] = ()
+    """Run after the release commands where the app's data are new: what makes tables and the like once."""
     sanitize_commands: tuple[str, ...] = ()
     """Run after the release commands in an environment whose data were copied from another one's."""
     static: tuple[StaticMount, ...] = ()

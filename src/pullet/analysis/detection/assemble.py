@@ -35,6 +35,7 @@ def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
         processes=processes,
         build_commands=_lines(values, "build.commands"),
         release_commands=_lines(values, "release.commands"),
+        first_commands=_lines(values, "release.first"),
         sanitize_commands=_lines(values, "release.sanitize"),
         static=tuple(StaticMount(url.rstrip("/"), folder) for url, folder in _table(values, "static")),
         variables=tuple(_table(values, "variables")),

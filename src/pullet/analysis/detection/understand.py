@@ -14,6 +14,7 @@ from pullet.analysis.detection.detectors import DETECTORS, dependencies, django,
 from pullet.analysis.detection.frameworks import OBJECT_NAMES
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.servers import PREFERENCE, choose_server, serve
+from pullet.analysis.detection.tables import decide_schema
 from pullet.domain.app import AppSpec, Confidence, Decision, Evidence, Place
 from pullet.domain.declared import Declared
 from pullet.domain.errors import AmbiguousApp, NoAppFound
@@ -89,6 +90,7 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
     if not any(_is_command(subject) for subject in decisions):
         raise _nothing_found(repository, name)
     decisions |= decide_services(evidence, decisions) | decide_workers(evidence, decisions)
+    decisions |= decide_schema(evidence, decisions)
     return assemble(repository.root, decisions)
 
 

@@ -16,6 +16,7 @@ from pullet.analysis.detection.detectors import (
     procfile,
     programs,
     python_version,
+    schema,
     secret_key,
     services,
     sqlite,
@@ -39,5 +40,6 @@ DETECTORS: tuple[Detector, ...] = (
     gunicorn.detect,
     programs.detect,
     hosts.detect,
+    schema.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""
