@@ -315,7 +315,7 @@ async def test_what_makes_the_tables_is_tried_again_where_it_failed(world: World
     world.runtime.run_results["make-tables"] = RunResult(1, 0.1, "no")
     world.repository.commit(shop("one", more='[release]\nfirst = ["make-tables"]\n'))
     async with world.daemon() as target:
-        await until(lambda: world.store.deployments.of(SHOP)[0].outcome is Outcome.FAILED)
+        await until(lambda: [each.outcome for each in world.store.deployments.of(SHOP)] == [Outcome.FAILED])
         del world.runtime.run_results["make-tables"]
         world.repository.commit(shop("two", more='[release]\nfirst = ["make-tables"]\n'))
         target.wake_sources()
