@@ -114,7 +114,7 @@ def fits(page: Page, status: int, body: str) -> bool:
 def show(result: Result) -> None:
     mark = "ok " if result.good else "NO "
     times = f"build {result.build:.1f} s, answer {result.answer:.1f} s" if result.answer else ""
-    print(f"{mark} {result.sample:45} {times} {result.said.strip()[:1500]}", flush=True)
+    print(f"{mark} {result.sample:45} {times} {result.said.strip()[-3000:]}", flush=True)
 
 
 if __name__ == "__main__":

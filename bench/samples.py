@@ -55,7 +55,10 @@ SAMPLES = (
         (Page("/", 302), Page("/auth/login", 200)),
     ),
     Sample(
-        "Azure-Samples/msdocs-fastapi-postgresql-sample-app", "2f6a9b22", "FastAPI, PostgreSQL", _page("Restaurant List")
+        "Azure-Samples/msdocs-fastapi-postgresql-sample-app",
+        "2f6a9b22",
+        "FastAPI, PostgreSQL",
+        _page("Restaurant List"),
     ),
     Sample("mjhea0/flaskr-tdd", "305122f4", "Flask, PostgreSQL", _page("Flaskr")),
     Sample("django-cms/django-cms-quickstart", "aa65b1d3", "Django CMS", _page("django CMS")),

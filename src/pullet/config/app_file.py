@@ -30,6 +30,7 @@ from pullet.domain.app import Confidence, Evidence, Place
 from pullet.domain.app import Schedule as ScheduleSpec
 from pullet.domain.declared import Declared
 from pullet.domain.errors import ConfigError
+from pullet.domain.healing import HealPolicy
 from pullet.domain.services import ServiceSpec, ServiceType
 
 APP_FILE = "pullet.toml"
@@ -85,6 +86,17 @@ class Build(Section):
         "also where one would be detected.",
         examples=[["python manage.py collectstatic --noinput"]],
     )
+    heal: bool | Literal["pins"] = Field(
+        True,
+        description="Whether Pullet mends a build or a start that time has broken, by at most three changes to what is "
+        'installed or to the interpreter. `"pins"` lets it change versions that are pinned too; `false` switches it '
+        "off.",
+        examples=["pins"],
+    )
+
+    @property
+    def heal_policy(self) -> HealPolicy:
+        return HealPolicy(str(self.heal).lower())
 
 
 class Health(Section):
@@ -324,7 +336,7 @@ def _evidence(app_file: AppFile) -> list[Evidence]:
     return found
 
 
-_NOT_FOR_DETECTION = {("schedule",), ("gates",), ("app", "name")}
+_NOT_FOR_DETECTION = {("schedule",), ("gates",), ("app", "name"), ("build", "heal")}
 
 
 def _walk(app_file: AppFile, value: Any, keys: tuple[str, ...], found: list[Evidence]) -> None:

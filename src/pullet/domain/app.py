@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pullet.domain.healing import Change, HealPolicy
 from pullet.domain.services import ServiceSpec
 
 
@@ -170,6 +171,11 @@ class AppSpec:
     services: tuple[ServiceSpec, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    committed: float | None = None
+    """When the commit was made, in seconds since the epoch: what its dependencies were like then."""
+    heal: HealPolicy = HealPolicy.UNPINNED
+    changes: tuple[Change, ...] = ()
+    """What healing changed about the build; set for the builder from the release's heals."""
 
     def process(self, name: str) -> Process | None:
         return next((process for process in self.processes if process.name == name), None)

@@ -17,14 +17,29 @@ from pullet.domain.runtime import Capability
 from pullet.ports.common import LogSink
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What an app asks to have installed, as far as it says so itself, and what this box could run it with."""
+
+    requirements: tuple[str, ...]
+    """Requirement lines as they were written, of every file that the dependency file includes."""
+    locked: bool
+    """A lock file names every version."""
+    pythons: tuple[str, ...]
+    """Versions of the interpreters that apps may use, the oldest first: `3.11.7`."""
+
+
 class Builder(Protocol):
     async def build(
         self, release: ReleaseId, spec: AppSpec, tree: Path, previous: Artifact | None, log: LogSink
     ) -> Artifact:
         """Install the dependencies, run the build commands, compile. Raises BuildFailed, DiskFull.
 
-        `tree` is the checked-out repository. Of two builds with equal interpreter and lock the second installs nothing.
+        `tree` is the checked-out repository; `spec.changes` are followed. Of two builds with equal interpreter and lock the second installs nothing.
         """
+
+    async def asked(self, spec: AppSpec, tree: Path) -> Asked:
+        """What a diagnosis has to know of a failed build. Never raises for what the repository says."""
 
     async def capabilities(self) -> Sequence[Capability]: ...
 

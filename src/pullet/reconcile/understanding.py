@@ -10,10 +10,16 @@ from pullet.config.app_file import APP_FILE, PYPROJECT, find_app_file
 from pullet.domain.app import AppSpec, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
 from pullet.ports import Tree
+from pullet.reconcile.tasks import both
 
 
 async def understand_app(tree: Tree, name: str) -> AppSpec:
     """Raises ConfigError, NoAppFound, AmbiguousApp, SourceError."""
+    spec, committed = await both(_understand(tree, name), tree.committed(), name=f"understand:{name}")
+    return replace(spec, committed=committed)
+
+
+async def _understand(tree: Tree, name: str) -> AppSpec:
     entries = [(entry.path, entry.size) for entry in await tree.entries() if entry.kind == "file"]
     paths = [path for path, _ in entries]
     configuration = [path for path in (APP_FILE, PYPROJECT) if path in paths]
@@ -27,7 +33,8 @@ async def understand_app(tree: Tree, name: str) -> AppSpec:
     spec = await asyncio.to_thread(understand, paths, files, declared, name)
     gates = tuple(gate for gate, table in app_file.gates if table)
     services = (*app_file.service_specs(), *spec.services)
-    return replace(spec, gates=gates, services=services, schedules=app_file.schedule_specs())
+    schedules = app_file.schedule_specs()
+    return replace(spec, gates=gates, services=services, schedules=schedules, heal=app_file.build.heal_policy)
 
 
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
