@@ -13,7 +13,6 @@ from pullet.domain.fleet import SourceSpec
 from pullet.planner.tracking import choose_default_branch
 from pullet.ports import Refs, TreeEntry
 
-
 COMMITTED = 1_700_000_000.0
 """Of every commit, in seconds since the epoch: 2023-11-14."""
 

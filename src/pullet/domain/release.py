@@ -25,6 +25,8 @@ class Artifact:
     """Absolute path of the resolution that was installed, kept with the release so that a rollback gets the same."""
     python_path: tuple[str, ...] = ()
     """Absolute folders from which the app's own code is imported."""
+    python_reason: str = ""
+    """Why the interpreter is not the one that was asked for, or not the newest; empty where it is."""
 
 
 @dataclass(frozen=True)
