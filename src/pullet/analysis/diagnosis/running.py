@@ -16,7 +16,7 @@ _NO_MIGRATIONS = re.compile(
     r"No 'script_location' key found|Directory \S*migrations\S* does not exist|No config file 'alembic.ini'"
 )
 _VARIABLE = (
-    r"(?s)in __getitem__\n\s*raise KeyError\(key\) from None\n(?:[ \t]*\^*\n)?KeyError: '([A-Z][A-Z0-9_]{1,60})'",
+    r"in __getitem__\n(?:[^\n]*\n){0,3}?[^\n]{0,40}KeyError: '([A-Z][A-Z0-9_]{1,60})'",
     r"UndefinedValueError: ([A-Z][A-Z0-9_]{1,60}) not found",
     r"ImproperlyConfigured: Set the ([A-Z][A-Z0-9_]{1,60}) environment variable",
     r"EnvError: Environment variable \"([A-Z][A-Z0-9_]{1,60})\" not set",
@@ -33,7 +33,7 @@ def no_table(failure: Failure) -> Diagnosis | None:
         return None
     return Diagnosis(
         f"{what}{_old(failure)}",
-        hint="Commit the migrations, and let a release command apply them:\n[release]\ncommands = "
+        hint="Let a release command make what the app expects, in pullet.toml:\n[release]\ncommands = "
         '["python manage.py migrate --noinput"]',
     )
 
