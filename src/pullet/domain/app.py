@@ -175,7 +175,7 @@ class AppSpec:
     """When the commit was made, in seconds since the epoch: what its dependencies were like then."""
     heal: HealPolicy = HealPolicy.UNPINNED
     changes: tuple[Change, ...] = ()
-    """What healing changed about the build; set for the builder from the release's heals."""
+    """What is to be built otherwise than the repository says: by pullet.toml; a builder gets a release's heals too."""
 
     def process(self, name: str) -> Process | None:
         return next((process for process in self.processes if process.name == name), None)

@@ -34,7 +34,9 @@ async def _understand(tree: Tree, name: str) -> AppSpec:
     gates = tuple(gate for gate, table in app_file.gates if table)
     services = (*app_file.service_specs(), *spec.services)
     schedules = app_file.schedule_specs()
-    return replace(spec, gates=gates, services=services, schedules=schedules, heal=app_file.build.heal_policy)
+    build = app_file.build
+    spec = replace(spec, gates=gates, services=services, schedules=schedules)
+    return replace(spec, heal=build.heal_policy, changes=build.changes)
 
 
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:

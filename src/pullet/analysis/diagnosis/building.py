@@ -11,9 +11,10 @@ from pullet.domain.healing import Change, ChangeKind, Diagnosis
 _UNREACHED = re.compile(
     r"(?:Failed to fetch:?|error sending request for url|HTTP status .{0,80} for url) \(?`?(https?://[^\s`)]+)"
 )
-_OVER_SSH = re.compile(
-    r"(?s)(git\+ssh://[^\s`'\"]+|ssh://[^\s`'\"]+).*?(?:Permission denied|Host key verification failed|"
-    r"Could not resolve hostname|cannot run ssh|Could not read from remote repository|Connection refused)"
+_OVER_SSH = re.compile(r"(?:git\+)?ssh://[^\s`'\"]{1,200}")
+_SSH_FAILED = re.compile(
+    r"Permission denied|Host key verification failed|Could not resolve hostname|cannot run ssh|"
+    r"Could not read from remote repository|Connection refused"
 )
 _OLD_TOOLS: tuple[tuple[str, str, str], ...] = (
     (r"cython_sources|Cython\.Compiler\.Errors\.CompileError", "cython<3", "it was written for Cython 0.29"),
@@ -79,10 +80,10 @@ def foreign_index(failure: Failure) -> Diagnosis | None:
 
 def git_over_ssh(failure: Failure) -> Diagnosis | None:
     found = _OVER_SSH.search(failure.text)
-    if found is None:
+    if found is None or not _SSH_FAILED.search(failure.text):
         return None
     return Diagnosis(
-        f"the dependency {found[1].split('@')[-1]} is fetched by git over ssh, and a build has no key",
+        f"the dependency {found[0].split('@')[-1]} is fetched by git over ssh, and a build has no key",
         hint="Name it by https, or publish it to a package index.",
     )
 
