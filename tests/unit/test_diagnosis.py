@@ -208,3 +208,12 @@ def test_the_patch_that_makes_it_permanent() -> None:
         assert line in text.splitlines()
     assert line_for(changes[0], spec()) == "requirements.txt: setuptools<81"
     assert "backend/.python-version" in patch(changes[2:3], spec(root="backend"), {})
+
+
+def test_what_else_stands_in_the_way_is_said_at_once() -> None:
+    more = facts(request="3.7", python="3.8.18", requirements=("Flask-Migrate==2.1.1",), migrations=False)
+    found = diagnose("build", failed_build("cffi==1.11.5", "error: command 'gcc' failed with exit status 1"), more)
+    assert found is not None
+    assert found.change is None
+    for part in ("cffi==1.11.5 has no wheel", "no migrations are committed", "Python 3.7", "since 2023-06"):
+        assert part in found.cause

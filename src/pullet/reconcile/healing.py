@@ -10,6 +10,7 @@ import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pullet.analysis.diagnosis import Facts, diagnose
 from pullet.domain.app import AppSpec
@@ -104,6 +105,7 @@ class Healing:
             request=spec.python,
             committed=spec.committed,
             file=spec.dependencies.path or "the dependency list",
+            migrations=await asyncio.to_thread(_has_migrations, tree),
         )
         log = self._scribe.log_of(step)
         words = "\n".join(await asyncio.to_thread(tail, log, _LINES)) if log else ""
@@ -117,6 +119,11 @@ class Healing:
         number = latest.number if latest is not None and latest.outcome is Outcome.RUNNING else None
         self._world.store.events.append("heal", message, environment=self._environment, deployment=number)
         self._scribe.healed(str(heal))
+
+
+def _has_migrations(tree: Path) -> bool:
+    """By the names of folders up to two levels down; nothing is opened."""
+    return any(path.name in ("migrations", "alembic") for depth in ("*", "*/*") for path in tree.glob(depth))
 
 
 def _since(text: str, moment: float | None) -> str:

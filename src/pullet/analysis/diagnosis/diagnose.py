@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pullet.analysis.diagnosis.building import (
     binary_extra,
@@ -51,4 +52,11 @@ def diagnose(step: str, output: str, facts: Facts) -> Diagnosis | None:
     Pure, but worth a thread: the output is hostile and can be long.
     """
     failure = Failure(step, output, facts)
-    return next((diagnosis for rule in RULES if (diagnosis := rule(failure)) is not None), None)
+    diagnosis = next((found for rule in RULES if (found := rule(failure)) is not None), None)
+    if diagnosis is None or diagnosis.change is not None:
+        return diagnosis
+    return replace(diagnosis, cause="; ".join((diagnosis.cause, *_more(diagnosis.cause, facts))))
+
+
+def _more(cause: str, facts: Facts) -> list[str]:
+    return [clause for clause in facts.also if clause[:20] not in cause]

@@ -16,6 +16,7 @@ _RELEASED = {
     (3, 13): "2024-10-07", (3, 14): "2025-10-07",
 }  # fmt: skip
 """Minor version -> day of its first release (PEP 569 to PEP 745)."""
+_MIGRATING = ("Flask-Migrate", "aerich")  # those that keep their work in the repository alone
 _ENDED = {(3, 6): "2021-12", (3, 7): "2023-06", (3, 8): "2024-10", (3, 9): "2025-10"}
 """Minor version -> month since which it gets no security fixes."""
 
@@ -42,6 +43,20 @@ class Facts:
     """Seconds since the epoch."""
     file: str = "requirements.txt"
     """Where the repository lists its dependencies."""
+
+    migrations: bool = True
+    """Whether the repository has a folder of migrations."""
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """What else stands in the way, as clauses: whoever mends the first thing should not find these one by one."""
+        tool = next((name for name in _MIGRATING if self.asks_for(name)), "")
+        asked = minor_of(re.sub(r"^\D*", "", self.request or ""))
+        month = ended(asked) if asked > (0, 0) else ""
+        return (
+            *((f"no migrations are committed, which {tool} needs",) if tool and not self.migrations else ()),
+            *((f"Python {asked[0]}.{asked[1]}, which it asks for, has had no fixes since {month}",) if month else ()),
+        )
 
     @property
     def minor(self) -> Minor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from pullet.analysis.diagnosis.facts import Facts, Minor, current_at, ended, minor_of
+from pullet.analysis.diagnosis.facts import Facts, Minor, current_at, minor_of
 from pullet.analysis.diagnosis.reading import Failure
 from pullet.domain.healing import Change, ChangeKind, Diagnosis
 
@@ -129,7 +129,7 @@ def _below(facts: Facts, bound: Minor, why: str) -> Diagnosis:
 
 def _changed(facts: Facts, chosen: str, why: str) -> Diagnosis:
     if not chosen or not facts.allows(chosen):
-        return Diagnosis(f"{why}{_end_of_life(facts)}", hint="Install a Python that fits, or update the dependencies.")
+        return Diagnosis(why, hint="Install a Python that fits, or update the dependencies.")
     change = Change(ChangeKind.PYTHON, _text(minor_of(chosen)))
     return Diagnosis(why, change, pin=facts.python_pin)
 
@@ -140,12 +140,6 @@ def _distutils(failure: Failure, module: str, diagnosis: Diagnosis) -> Diagnosis
         return diagnosis
     change = Change(ChangeKind.REQUIREMENT, "setuptools<81")
     return Diagnosis(diagnosis.cause, change, pin=failure.facts.pin("setuptools"))
-
-
-def _end_of_life(facts: Facts) -> str:
-    asked = minor_of(re.sub(r"^\D*", "", facts.request or ""))
-    month = ended(asked) if asked > (0, 0) else ""
-    return f"; Python {_text(asked)}, which it asks for, has had no fixes since {month}" if month else ""
 
 
 def _text(minor: Minor) -> str:

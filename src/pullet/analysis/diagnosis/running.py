@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pullet.analysis.diagnosis.facts import ended, minor_of
 from pullet.analysis.diagnosis.reading import Failure
 from pullet.domain.healing import Diagnosis
 
@@ -32,7 +31,7 @@ def no_table(failure: Failure) -> Diagnosis | None:
     else:
         return None
     return Diagnosis(
-        f"{what}{_old(failure)}",
+        what,
         hint="Let a release command make what the app expects, in pullet.toml:\n[release]\ncommands = "
         '["python manage.py migrate --noinput"]',
     )
@@ -46,10 +45,3 @@ def no_variable(failure: Failure) -> Diagnosis | None:
                 hint=f"Set {found[1]} for the environment (`pullet secrets set`), or in pullet.toml under [variables].",
             )
     return None
-
-
-def _old(failure: Failure) -> str:
-    """With what the reader should know besides: a pin that nobody maintains any more."""
-    asked = minor_of(re.sub(r"^\D*", "", failure.facts.request or ""))
-    month = ended(asked) if asked > (0, 0) else ""
-    return f"; and it asks for Python {asked[0]}.{asked[1]}, which has had no fixes since {month}" if month else ""
