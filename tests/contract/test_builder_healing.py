@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from pullet.domain.app import AppSpec
-from pullet.domain.errors import BuildFailed
+from pullet.domain.errors import BuildFailed, Retry
 from pullet.domain.healing import Change, ChangeKind
 from pullet.domain.identity import EnvironmentKey, ReleaseId
 from pullet.drivers.build.builder import UvBuilder
+from pullet.drivers.build.settings import BuildSettings
 from pullet.drivers.process import ProcessRunner
-from tests.builds import Bench, imported, of_uv, requirements
+from tests.builds import Bench, imported, of_uv, requirements, text_of
 from tests.packages import source_package, wheel
 
 pytestmark = pytest.mark.real
@@ -160,3 +161,17 @@ async def test_what_is_asked_for_is_told_as_it_is_written(real: Bench) -> None:
     assert same.digest == asked.digest
     other = await real.builder.asked(RELEASE, requirements("alpha==2.0\n", real), real.tree)
     assert other.digest != asked.digest
+
+
+async def test_versions_as_of_a_day(real: Bench) -> None:
+    """On the box's own index: only one that tells when files were uploaded can answer."""
+    settings = BuildSettings(keep_unused=0, time_limit=60)
+    real.builder = UvBuilder(real.home, ProcessRunner(), real.sandbox, settings)
+    spec = changed(requirements("itsdangerous\n", real), ChangeKind.EXCLUDE_NEWER, "2021-01-01T00:00:00Z")
+    try:
+        artifact = await real.build(spec)
+    except BuildFailed as err:
+        if err.retry is not Retry.BACKOFF:
+            raise
+        pytest.skip("no package index can be reached from here")
+    assert "itsdangerous==1.1.0" in text_of(artifact.lock)
