@@ -9,6 +9,7 @@ import pytest
 
 from pullet.domain.app import AppSpec, Dependencies, DependencyKind
 from pullet.domain.errors import BuildFailed
+from pullet.domain.identity import EnvironmentKey, ReleaseId
 from tests.builds import Bench, of_fake, of_uv, requirements, text_of
 
 
