@@ -16,7 +16,6 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.box import Box, box, machine
 from bench.redeploy import steps
@@ -115,7 +114,7 @@ def fits(page: Page, status: int, body: str) -> bool:
 def show(result: Result) -> None:
     mark = "ok " if result.good else "NO "
     times = f"build {result.build:.1f} s, answer {result.answer:.1f} s" if result.answer else ""
-    print(f"{mark} {result.sample:45} {times} {result.said.strip()[:1500]}", flush=True)
+    print(f"{mark} {result.sample:45} {times} {result.said.strip()[-3000:]}", flush=True)
 
 
 if __name__ == "__main__":

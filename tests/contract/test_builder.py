@@ -9,6 +9,7 @@ import pytest
 
 from pullet.domain.app import AppSpec, Dependencies, DependencyKind
 from pullet.domain.errors import BuildFailed
+from pullet.domain.identity import EnvironmentKey, ReleaseId
 from tests.builds import Bench, of_fake, of_uv, requirements, text_of
 
 
@@ -68,3 +69,17 @@ async def test_builds_at_once_make_an_environment_once(bench: Bench) -> None:
     digests = {artifact.environment_digest for artifact in await asyncio.gather(*builds)}
     assert bench.environments() == digests
     assert len(digests) == 1
+
+
+async def test_what_is_asked_for_can_be_told_of_any_tree(bench: Bench) -> None:
+    release = ReleaseId(EnvironmentKey("shop", "production"), 1)
+    asked = await bench.builder.asked(release, requirements("alpha==1.0\nbeta\n", bench), bench.tree)
+    assert asked.requirements == ("alpha==1.0", "beta")
+    assert asked.python in asked.pythons
+    (bench.tree / "requirements.txt").unlink()
+    other = await bench.builder.asked(release, AppSpec(".", None, LISTED, ()), bench.tree)
+    assert other.requirements == ()
+    assert other.digest != asked.digest
+
+
+LISTED = Dependencies(DependencyKind.REQUIREMENTS, "requirements.txt")

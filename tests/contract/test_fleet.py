@@ -436,6 +436,9 @@ class FakeTree:
     async def read(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         return {path: self._files[path] for path in paths}
 
+    async def committed(self) -> float | None:
+        return None
+
 
 @pytest.fixture
 def source() -> FakeSource:

@@ -143,6 +143,9 @@ async def test_a_tree_is_read_without_a_check_out(world: World) -> None:
     assert {entry.path: entry.size for entry in await tree.entries()} == {
         path: len(data) for path, data in EXPECTED.items()
     }
+    committed = await tree.committed()
+    assert committed is not None
+    assert committed > 1_000_000_000
     assert await tree.read(["pkg/data.bin", "pkg/__init__.py", "pkg", "none"]) == {
         "pkg/data.bin": b"\x00\xff\r\n",
         "pkg/__init__.py": b"",

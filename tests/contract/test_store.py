@@ -16,6 +16,7 @@ import pytest
 from pullet.domain.app import AppSpec, Dependencies, DependencyKind, Process
 from pullet.domain.conditions import Condition, ConditionType
 from pullet.domain.errors import BuildFailed, NotFound, StoreError
+from pullet.domain.healing import Change, ChangeKind, Heal
 from pullet.domain.identity import EnvironmentKey, ReleaseId, Revision
 from pullet.domain.release import Artifact, Candidate, Outcome, Release, Stage, Trigger, Verdict
 from pullet.ports import Store
@@ -91,6 +92,19 @@ def test_a_release_advances_but_never_goes_back(reopen: Reopen) -> None:
     assert reopen().releases.advance(opened.id, Stage.RESOLVED) == built
     assert (built.stage, built.spec, built.artifact, built.variables) == (Stage.BUILT, SPEC, ARTIFACT, (("A", "1"),))
     assert reopen().releases.all() == (built,)
+
+
+def test_a_heal_has_a_release_built_again(reopen: Reopen) -> None:
+    opened = reopen().releases.open(SHOP, candidate())
+    reopen().releases.advance(opened.id, Stage.PREPARED, spec=SPEC, artifact=ARTIFACT)
+    heals = [Heal(Change(ChangeKind.PYTHON, version), "too new", "start") for version in ("3.12", "3.11")]
+    for heal in heals:
+        reopen().releases.heal(opened.id, heal)
+    healed = reopen().releases.get(opened.id)
+    assert (healed.stage, healed.spec, healed.artifact, healed.heals) == (Stage.RESOLVED, SPEC, None, tuple(heals))
+    assert release_from_json(release_to_json(healed)) == healed
+    fresh = reopen().releases.open(SHOP, candidate("b"))
+    assert reopen().releases.heal(fresh.id, heals[0]).stage is Stage.OPENED
 
 
 def test_a_bad_candidate_is_remembered_until_somebody_asks_for_another_try(reopen: Reopen) -> None:
@@ -341,6 +355,7 @@ WRITER = """
 import sys, time
 from pathlib import Path
 from pullet.store.sqlite import SqliteStore
+from pullet.domain.healing import Change, ChangeKind, Heal
 from pullet.domain.identity import EnvironmentKey, Revision
 from pullet.domain.release import Candidate, Stage, Trigger, Outcome
 

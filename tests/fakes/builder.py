@@ -12,7 +12,7 @@ from pullet.domain.home import Home
 from pullet.domain.identity import ReleaseId
 from pullet.domain.release import Artifact
 from pullet.domain.runtime import Capability
-from pullet.ports import LogSink
+from pullet.ports import Asked, LogSink
 
 
 class FakeBuilder:
@@ -41,6 +41,11 @@ class FakeBuilder:
         kept.write_text(lock)
         python = str(self._home.pythons / digest / "bin/python")
         return Artifact(str(tree), python, digest, "3.12.0", str(kept))
+
+    async def asked(self, release: ReleaseId, spec: AppSpec, tree: Path) -> Asked:
+        path = tree / spec.root / spec.dependencies.path
+        lines = tuple(path.read_text().split()) if path.is_file() else ()
+        return Asked(repr(lines), lines, python="3.12.0", pythons=("3.11.0", "3.12.0"))
 
     async def capabilities(self) -> tuple[Capability, ...]:
         return (Capability("interpreters", True, "3.11.2"),)

@@ -13,6 +13,9 @@ from pullet.domain.fleet import SourceSpec
 from pullet.planner.tracking import choose_default_branch
 from pullet.ports import Refs, TreeEntry
 
+COMMITTED = 1_700_000_000.0
+"""Of every commit, in seconds since the epoch: 2023-11-14."""
+
 
 @dataclass
 class FakeRepository:
@@ -54,6 +57,9 @@ class FakeTree:
 
     async def read(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         return {path: self._files[path] for path in paths if path in self._files}
+
+    async def committed(self) -> float | None:
+        return COMMITTED
 
 
 @dataclass

@@ -146,13 +146,13 @@ def uv() -> Uv:
 
 def test_the_command_lines() -> None:
     scratch = Path("/s")
-    compiled = uv().compile("/py", scratch, Indexes(), constraint=True, build=False)
+    compiled = uv().compile("/py", scratch, Indexes(), files=["constraints.txt"], build=False)
     assert compiled.argv == (
         *("/uv", "pip", "compile", "requirements.in", "--output-file", "lock.txt", "--python", "/py"),
         *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"),
         *("--constraint", "constraints.txt", "--no-build"),
     )
-    assert uv().compile("/py", scratch, Indexes(none=True), constraint=False, build=True).argv[-1] == "--no-index"
+    assert uv().compile("/py", scratch, Indexes(none=True), files=(), build=True).argv[-1] == "--no-index"
     assert uv().venv("/py", Path("/p/.new")).argv == (
         *("/uv", "venv", "--quiet", "--relocatable", "--no-project", "--python", "/py", "/p/.new"),
     )
@@ -168,7 +168,7 @@ def test_the_command_lines() -> None:
 
 def test_the_repositorys_index_comes_before_the_boxs_and_stays_out_of_the_argv() -> None:
     indexes = Indexes("https://me:s3cret@theirs", ("https://more",))
-    command = uv().compile("/py", Path("/s"), indexes, constraint=False, build=False)
+    command = uv().compile("/py", Path("/s"), indexes, files=(), build=False)
     assert command.environment["UV_DEFAULT_INDEX"] == "https://me:s3cret@theirs"
     assert command.environment["UV_INDEX"] == "https://more https://own"
     assert command.environment["UV_INDEX_STRATEGY"] == "unsafe-best-match"

@@ -50,6 +50,7 @@ def release_states(number: int, candidate: Candidate) -> Iterator[ObservedReleas
             yield base
             yield replace(base, stage=Stage.BUILT)
             yield replace(base, stage=Stage.BUILT, intact=False)
+            yield replace(base, stage=Stage.RESOLVED, leftovers=True, running=True)  # healed after it had started
         prepared = replace(base, stage=Stage.PREPARED)
         yield prepared
         yield replace(prepared, intact=False)

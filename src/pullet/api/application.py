@@ -21,10 +21,11 @@ from pullet.api.streams import ProgressLines, answer, status_code, stream
 from pullet.domain.errors import PulletError
 from pullet.domain.identity import PRODUCTION
 from pullet.domain.release import Deployment, Event
-from pullet.domain.report import EnvironmentStatus, TargetStatus
+from pullet.domain.report import EnvironmentStatus, HealReport, TargetStatus
 from pullet.domain.runtime import Capability
 from pullet.operations import change, diagnose, logs, look
 from pullet.operations.control import Control
+from pullet.operations.heal import heals
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
@@ -69,6 +70,11 @@ def _questions(control: Control) -> APIRouter:
     async def explain(app: str, environment: Environment = PRODUCTION, release: int | None = None) -> Response:
         """What was inferred about a release (default: the live one), from which file and line."""
         return answer(look.explain(control, app, environment, release))
+
+    @router.get("/apps/{app}/heal", response_model=HealReport)
+    async def heal(app: str, environment: Environment = PRODUCTION, release: int | None = None) -> Response:
+        """What healing changed for a release (default: the live one), and the patch that makes it permanent."""
+        return answer(await heals(control, app, environment, release))
 
     @router.get("/apps/{app}/logs", response_class=PlainTextResponse)
     async def app_logs(

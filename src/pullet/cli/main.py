@@ -17,6 +17,7 @@ _COMMANDS = {
     "status": ("pullet.cli.status", "Show what runs here."),
     "deployments": ("pullet.cli.status", "Show what became of each attempt."),
     "explain": ("pullet.cli.status", "Show why an app runs as it does."),
+    "heal": ("pullet.cli.heal", "Print what healing changed, as a patch."),
     "logs": ("pullet.cli.logs", "Show what an app wrote."),
     "secrets": ("pullet.cli.secrets", "Set, list and rotate secrets."),
     "key": ("pullet.cli.secrets", "Print the target's public key."),

@@ -20,7 +20,7 @@ class ProgressView:
         self._quiet = quiet
         self._live = is_live_terminal() and not quiet
         self._deployment = 0
-        self._finished: set[tuple[int, str]] = set()
+        self._finished: set[tuple[int, int]] = set()
         self._status: Any = None
 
     def __enter__(self) -> ProgressView:
@@ -51,19 +51,21 @@ class ProgressView:
             self._deployment = deployment["number"]
             ref, _, sha = deployment["revision"]["ref"], "", deployment["revision"]["sha"]
             self._say(f"Deployment {deployment['number']}: {clean(ref)}@sha1:{sha[:7]} ({deployment['trigger']})")
-        for step in deployment["steps"]:
-            self._show_step(deployment["number"], step)
+        for position, step in enumerate(deployment["steps"]):
+            self._show_step((deployment["number"], position), step)
 
-    def _show_step(self, number: int, step: dict[str, Any]) -> None:
+    def _show_step(self, key: tuple[int, int], step: dict[str, Any]) -> None:
+        """A step that is done again after a heal is another one, so each counts by its position."""
         if step["outcome"] == "running":
             self._tick(step["name"])
             return
-        if (number, step["name"]) in self._finished:
+        if key in self._finished:
             return
-        self._finished.add((number, step["name"]))
+        self._finished.add(key)
         mark, name = _MARKS.get(step["outcome"], ("·", "bright_black"))
         seconds = (step["finished"] or time.time()) - step["started"]
         word = "" if step["outcome"] == "succeeded" else f" {outcome(step['outcome'])}"
+        word += f"  {clean(step['message'])}" if step["name"] == "heal" else ""
         self._say(f"  {colour(mark, name)} {step['name']:<8} {seconds:6.2f} s{word}")
 
     def _say(self, line: str) -> None:

@@ -58,6 +58,8 @@ def _show_environment(environment: dict[str, Any]) -> None:
         click.echo(f"  {clean(ready['message'])}  (for {age(ready['since'])})")
     elif any(c["reason"] == "RolledBack" for c in environment["conditions"]):
         click.echo(f"  {clean(next(c['message'] for c in environment['conditions'] if c['reason'] == 'RolledBack'))}")
+    for heal in environment["heals"]:
+        click.echo(f"  healed: {clean(heal)}")
     for process in environment["processes"]:
         name = f"{process['name']}.{process['index']}"
         click.echo(

@@ -30,6 +30,7 @@ from pullet.domain.app import Confidence, Evidence, Place
 from pullet.domain.app import Schedule as ScheduleSpec
 from pullet.domain.declared import Declared
 from pullet.domain.errors import ConfigError
+from pullet.domain.healing import Change, ChangeKind, HealPolicy
 from pullet.domain.services import ServiceSpec, ServiceType
 
 APP_FILE = "pullet.toml"
@@ -50,6 +51,16 @@ def _one_line(text: str) -> str:
 
 
 CommandLine = Annotated[str, AfterValidator(_one_line)]
+Moment = Annotated[
+    str, matching(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?", 'a day or a moment such as "2023-05-01T12:00:00Z"')
+]
+Bound = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*(~=|==|!=|[<>]=?)[0-9][0-9A-Za-z.]*(,(~=|==|!=|[<>]=?)[0-9][0-9A-Za-z.]*)*",
+        'a package and the versions that are allowed, such as "Werkzeug<3"',
+    ),
+]
 UrlPath = Annotated[str, matching(r"/[!-~]*", 'a path of printable characters such as "/healthz"')]
 UrlPrefix = Annotated[
     str, matching(r"/(?!.*\.\.)[A-Za-z0-9._~/-]{1,200}", 'a URL prefix such as "/static", without ".." and wildcards')
@@ -85,6 +96,37 @@ class Build(Section):
         "also where one would be detected.",
         examples=[["python manage.py collectstatic --noinput"]],
     )
+    heal: bool | Literal["pins"] = Field(
+        True,
+        description="Whether Pullet mends a build or a start that time has broken, by at most three changes to what is "
+        'installed or to the interpreter. `"pins"` lets it change versions that are pinned too; `false` switches it '
+        "off.",
+        examples=["pins"],
+    )
+
+    exclude_newer: Moment | None = Field(
+        None,
+        description="Versions of dependencies that are not pinned are chosen as they were at that day or moment.",
+        examples=["2023-05-01", "2023-05-01T12:00:00Z"],
+    )
+    constraints: list[Bound] = Field(
+        default_factory=list, description="Bounds for packages that come along anyway.", examples=[["Werkzeug<3"]]
+    )
+    build_constraints: list[Bound] = Field(
+        default_factory=list, description="Bounds for what source packages are built with.", examples=[["cython<3"]]
+    )
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """In the form in which healing makes them."""
+        moment = [Change(ChangeKind.EXCLUDE_NEWER, self.exclude_newer)] if self.exclude_newer else []
+        bounds = [Change(ChangeKind.CONSTRAINT, bound) for bound in self.constraints]
+        tools = [Change(ChangeKind.BUILD_CONSTRAINT, bound) for bound in self.build_constraints]
+        return (*moment, *bounds, *tools)
+
+    @property
+    def heal_policy(self) -> HealPolicy:
+        return HealPolicy(str(self.heal).lower())
 
 
 class Health(Section):
@@ -354,7 +396,8 @@ def _evidence(app_file: AppFile) -> list[Evidence]:
     return found
 
 
-_NOT_FOR_DETECTION = {("schedule",), ("gates",), ("app", "name")}
+_HEALING = ("heal", "exclude_newer", "constraints", "build_constraints")
+_NOT_FOR_DETECTION = {("schedule",), ("gates",), ("app", "name"), *(("build", key) for key in _HEALING)}
 
 
 def _walk(app_file: AppFile, value: Any, keys: tuple[str, ...], found: list[Evidence]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pullet.domain.healing import Change, HealPolicy
 from pullet.domain.hosts import HostForm
 from pullet.domain.services import ServiceSpec
 
@@ -177,6 +178,11 @@ class AppSpec:
     services: tuple[ServiceSpec, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    committed: float | None = None
+    """When the commit was made, in seconds since the epoch: what its dependencies were like then."""
+    heal: HealPolicy = HealPolicy.UNPINNED
+    changes: tuple[Change, ...] = ()
+    """What is to be built otherwise than the repository says: by pullet.toml; a builder gets a release's heals too."""
 
     def process(self, name: str) -> Process | None:
         return next((process for process in self.processes if process.name == name), None)

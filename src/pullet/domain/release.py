@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pullet.domain.app import AppSpec
+from pullet.domain.healing import Heal
 from pullet.domain.identity import EnvironmentKey, ReleaseId, Revision
 
 
@@ -24,6 +25,8 @@ class Artifact:
     """Absolute path of the resolution that was installed, kept with the release so that a rollback gets the same."""
     python_path: tuple[str, ...] = ()
     """Absolute folders from which the app's own code is imported."""
+    python_reason: str = ""
+    """Why the interpreter is not the one that was asked for, or not the newest; empty where it is."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Candidate:
 
 
 class Stage(StrEnum):
-    """How far a release has come. Stages are passed in this order and never left backwards."""
+    """How far a release has come. Stages are passed in this order; only a heal goes back, to be built otherwise."""
 
     OPENED = "opened"
     RESOLVED = "resolved"  # checked out, configuration read, app understood
@@ -73,6 +76,8 @@ class Release:
     artifact: Artifact | None = None
     variables: tuple[tuple[str, str], ...] = ()
     """The variables of the fleet at that time; the app's own defaults are in `spec`."""
+    heals: tuple[Heal, ...] = ()
+    """In the order in which they were made."""
 
 
 class Trigger(StrEnum):

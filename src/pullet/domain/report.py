@@ -49,6 +49,8 @@ class EnvironmentStatus:
     spares: tuple[SpareStatus, ...] = ()
     deployment: Deployment | None = None
     """The latest."""
+    heals: tuple[str, ...] = ()
+    """What healing changed for the live release, and why."""
 
     @property
     def ready(self) -> Condition | None:
@@ -135,6 +137,17 @@ class PreviewReport:
     """(branch, environment)."""
     passed_over: tuple[tuple[str, str], ...]
     """(branch, why it has none)."""
+
+
+@dataclass(frozen=True)
+class HealReport:
+    """`pullet heal`."""
+
+    release: int
+    heals: tuple[str, ...]
+    """Each change, why it was made, and the line that would make it permanent."""
+    patch: str
+    """A unified diff for the repository; empty where nothing was changed."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pullet.domain.identity import PRODUCTION, EnvironmentKey, ReleaseId
 from pullet.domain.release import Deployment, Event
 from pullet.domain.report import EnvironmentStatus, ProcessStatus, SpareStatus, TargetStatus
 from pullet.operations.control import Control
+from pullet.operations.heal import heal_lines
 from pullet.reconcile.environment import EnvironmentLoop
 from pullet.telemetry.memory import Families
 
@@ -64,6 +65,7 @@ async def _status(control: Control, loop: EnvironmentLoop, families: Families) -
         ),
         spares=tuple(SpareStatus(s.process, s.pid, s.memory, s.ready) for s in spares),
         deployment=next(iter(store.deployments.of(key, limit=1)), None),
+        heals=tuple(str(heal) for heal in store.releases.get(ReleaseId(key, live)).heals) if live is not None else (),
     )
 
 
@@ -83,11 +85,19 @@ def explain(control: Control, app: str, environment: str, release: int | None) -
     number = release or releases.live(key) or max((r.id.number for r in releases.of(key)), default=None)
     if number is None:
         raise NotFound(f"{key} has no release yet", hint="`pullet status` shows how far it has come.")
-    spec = releases.get(ReleaseId(key, number)).spec
+    chosen = releases.get(ReleaseId(key, number))
+    spec, artifact = chosen.spec, chosen.artifact
     if spec is None:
         raise NotFound(f"Release {number} of {key} was never understood", hint=f"See `pullet deployments {app}`.")
     rows = [line for row in explain_spec(spec) for line in _lines(row)]
+    rows += [f"healed: {line}" for line in heal_lines(chosen, spec)]
+    if artifact is not None:
+        rows.append(f"runs with Python {artifact.python_version}" + _because(artifact.python_reason))
     return (f"release {number}", *rows, *(f"added: {added}" for added in spec.dependencies.extra))
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _lines(row: Row) -> Iterator[str]:

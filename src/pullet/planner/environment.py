@@ -7,6 +7,7 @@ the old one. So a crash needs no special case anywhere. tests/unit/test_planner.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pullet.domain.plan import (
     Build,
@@ -85,6 +86,9 @@ def last_good(observed: Observed) -> ObservedRelease | None:
 def _go_live(goal: ObservedRelease, desired: Desired, observed: Observed) -> Iterator[Step]:
     """Everything from a release with a number to a live one alone on the box, in the only safe order."""
     yield from _first_page(desired, observed)
+    if goal.leftovers and goal.stage.rank < Stage.PREPARED.rank:
+        yield Stop(goal.number)  # processes of an attempt that failed: it is built otherwise
+        goal = replace(goal, leftovers=False, running=False, healthy=False)
     yield from _make(goal)
     if not goal.running:
         yield Start(goal.number)

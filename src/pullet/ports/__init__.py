@@ -6,6 +6,7 @@ again. Expected trouble is a `PulletError`; a driver never lets a foreign except
 """
 
 from pullet.domain.refs import Refs as Refs  # part of the Source port; it lives below so that the planner may use it
+from pullet.ports.building import Asked as Asked
 from pullet.ports.building import Builder as Builder
 from pullet.ports.building import Gate as Gate
 from pullet.ports.building import GateResult as GateResult

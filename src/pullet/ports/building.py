@@ -17,14 +17,38 @@ from pullet.domain.runtime import Capability
 from pullet.ports.common import LogSink
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What an app asks to have installed, as far as it says so itself, and what this box would run it with."""
+
+    digest: str = ""
+    """Equal digests: the same dependency files, and the same Python asked for. Empty: they cannot be read."""
+    requirements: tuple[str, ...] = ()
+    """Requirement lines as they were written, of every file that the dependency file includes."""
+    locked: bool = False
+    """A lock file names every version."""
+    indexes: tuple[str, ...] = ()
+    """URLs of package indexes that the repository names."""
+    installed: frozenset[str] = frozenset()
+    """Canonical names of what the latest build of the release resolved."""
+    python: str = ""
+    """Version of the interpreter that a build takes: `3.11.7`."""
+    pythons: tuple[str, ...] = ()
+    """Versions of all that apps may use, the oldest first."""
+
+
 class Builder(Protocol):
     async def build(
         self, release: ReleaseId, spec: AppSpec, tree: Path, previous: Artifact | None, log: LogSink
     ) -> Artifact:
         """Install the dependencies, run the build commands, compile. Raises BuildFailed, DiskFull.
 
-        `tree` is the checked-out repository. Of two builds with equal interpreter and lock the second installs nothing.
+        `tree` is the checked-out repository; `spec.changes` are followed.
+        Of two builds with equal interpreter and lock the second installs nothing.
         """
+
+    async def asked(self, release: ReleaseId, spec: AppSpec, tree: Path) -> Asked:
+        """What a diagnosis has to know of a failed build. Does not raise for what the repository says."""
 
     async def capabilities(self) -> Sequence[Capability]: ...
 

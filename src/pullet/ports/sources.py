@@ -31,6 +31,9 @@ class Tree(Protocol):
     async def read(self, paths: Sequence[str]) -> Mapping[str, bytes]:
         """The contents of those of `paths` that are regular files of at most 1 MiB."""
 
+    async def committed(self) -> float | None:
+        """When the commit was made, in seconds since the epoch, as it says itself; None where it does not say."""
+
 
 class Source(Protocol):
     """A git repository somewhere."""

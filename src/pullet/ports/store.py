@@ -8,6 +8,7 @@ from typing import Protocol
 from pullet.domain.app import AppSpec
 from pullet.domain.conditions import Condition
 from pullet.domain.errors import PulletError
+from pullet.domain.healing import Heal
 from pullet.domain.identity import EnvironmentKey, ReleaseId, Revision
 from pullet.domain.refs import Refs as Refs  # noqa: PLC0414 - part of the Source port; it lives below so that the planner may use it
 from pullet.domain.release import (
@@ -57,6 +58,9 @@ class ReleaseStore(Protocol):
         """Note how far the release has come, never backwards, and what was found on the way. Raises NotFound."""
 
     def judge(self, release_id: ReleaseId, verdict: Verdict, reason: str = "") -> Release: ...
+
+    def heal(self, release_id: ReleaseId, heal: Heal) -> Release:
+        """Note a change of how the release is built, and have it built again: its artifact is forgotten."""
 
     def mark_removed(self, release_id: ReleaseId) -> None:
         """Its files are gone."""

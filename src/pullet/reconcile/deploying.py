@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pullet.domain.errors import PulletError, Retry, Superseded
 from pullet.domain.identity import EnvironmentKey, ReleaseId
@@ -77,9 +78,8 @@ class DeploymentScribe:
             yield _unheard
             return
         name = type(step).__name__.lower()
-        log_name = f"{deployment.number if deployment else 'drift'}-{name}.log"
-        path = self._world.home.release(ReleaseId(self._environment, step.release)) / "logs" / log_name
-        with StepLog(path) as log:
+        log_name = _log_name(deployment, name)
+        with StepLog(self._log(step.release, log_name)) as log:
             if deployment is None:
                 yield log
                 return
@@ -97,6 +97,29 @@ class DeploymentScribe:
                 raise
             store.step_finished(deployment, name, Outcome.SUCCEEDED)
             self._changed()
+
+    def log_of(self, step: str) -> Path | None:
+        """Where the running deployment's latest step of that name wrote to."""
+        latest = self.latest()
+        steps = [one for one in latest.steps if one.name == step and one.log] if latest is not None else []
+        return self._log(latest.release, steps[-1].log) if latest is not None and steps else None
+
+    def healed_at(self) -> float | None:
+        """When the running deployment was last changed, in seconds since the epoch."""
+        latest = self.latest()
+        times = [one.started for one in latest.steps if one.name == "heal"] if latest is not None else []
+        return max(times, default=None)
+
+    def healed(self, message: str) -> None:
+        """A line of its own in the running deployment: what failed is done again, otherwise."""
+        latest = self.latest()
+        if latest is not None and latest.outcome is Outcome.RUNNING:
+            self._world.store.deployments.step_started(latest, "heal")
+            self._world.store.deployments.step_finished(latest, "heal", Outcome.SUCCEEDED, message)
+        self._changed()
+
+    def _log(self, release: int, name: str) -> Path:
+        return self._world.home.release(ReleaseId(self._environment, release)) / "logs" / name
 
     def succeed(self, deployment: Deployment) -> None:
         self._world.store.deployments.finish(deployment, Outcome.SUCCEEDED)
@@ -121,6 +144,14 @@ class DeploymentScribe:
             "automatic-rollback", f"Release {release} is rolled back: {reason}.", environment=self._environment
         )
         self._changed()
+
+
+def _log_name(deployment: Deployment | None, step: str) -> str:
+    """A step that is done again after a heal has a log of its own: what failed before is not why it fails now."""
+    if deployment is None:
+        return f"drift-{step}.log"
+    heals = sum(each.name == "heal" for each in deployment.steps)
+    return f"{deployment.number}-{step}{f'-{heals + 1}' if heals else ''}.log"
 
 
 def _unheard(line: str, /) -> None:

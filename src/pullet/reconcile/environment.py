@@ -43,6 +43,7 @@ from pullet.reconcile.announcing import Announcer, Outside
 from pullet.reconcile.departure import Departure
 from pullet.reconcile.deploying import DeploymentScribe
 from pullet.reconcile.disk import disk_may_be_full, note_if_possible
+from pullet.reconcile.healing import Healing
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.observation import Observer, without_stopping
 from pullet.reconcile.schedules import Schedules
@@ -84,6 +85,7 @@ class EnvironmentLoop:
         self._changes = changes
         self._observer = Observer(self.key, neighbours)
         self._scribe = DeploymentScribe(self.key, neighbours, changes.notify)
+        self._healing = Healing(self.key, neighbours, self._scribe)
         self._watch = Watch(self.key, neighbours)
         self._schedules = Schedules(self.key, neighbours, lambda: not self._standing_down())
         self._turn = asyncio.Lock()
@@ -133,7 +135,7 @@ class EnvironmentLoop:
         """While the block runs its processes are stopped and nothing else happens to it: its data can be replaced."""
         async with self._turn:
             instances = await self._world.runtime.observe(self.key)
-            await Steps(self._world, self._assignment.spec, self._assignment.source).stop(instances)
+            await self._steps().stop(instances)
             try:
                 yield
             finally:
@@ -205,6 +207,9 @@ class EnvironmentLoop:
                 return await self._settle(desired, observed, plan)
             await self._carry_out(plan, desired, observed)
 
+    def _steps(self) -> Steps:
+        return Steps(self._world, self._assignment.spec, self._assignment.source, self._healing)
+
     def _remaining(self, plan: Plan) -> tuple[Step, ...]:
         """Without the stops that are under way: a release that drains keeps nothing else waiting."""
         under_way = self._stopping.numbers
@@ -244,7 +249,7 @@ class EnvironmentLoop:
 
     async def _carry_out(self, plan: Plan, desired: Desired, observed: Observed) -> None:
         """Do the steps until one fails, or the world has moved on so that the rest must be planned anew."""
-        steps = Steps(self._world, self._assignment.spec, self._assignment.source)
+        steps = self._steps()
         for step in self._remaining(plan):
             if isinstance(step, Stop):
                 self._stopping.begin(step.release, self._observer.of(step.release), steps, self._aside)
@@ -255,7 +260,8 @@ class EnvironmentLoop:
                     await self._do(step, plan, desired, observed, steps)
             except PulletError as err:
                 await self._relieve(err, plan.goal, observed, steps)
-                if not self._scribe.is_over(plan.goal, observed, err):
+                mended = await self._healing.mend(step, err, observed.serving)
+                if not mended and not self._scribe.is_over(plan.goal, observed, err):
                     raise
                 return
             if isinstance(step, Open | Switch) or self._outdated(desired):
@@ -355,7 +361,7 @@ class EnvironmentLoop:
                 self.removed = True
             return
         self._catch_up(observed)
-        steps = Steps(self._world, self._assignment.spec, self._assignment.source)
+        steps = self._steps()
         for number in releases_to_discard(observed, plan.goal):
             await steps.discard(number)
         if desired.mode is Mode.RUNNING and plan.goal is not None and not self._stopping.numbers:

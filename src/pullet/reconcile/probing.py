@@ -14,7 +14,7 @@ from pullet.telemetry.logs import tail
 
 _FIRST_PAUSE = 0.005  # seconds; a warm start answers within a few milliseconds
 _LONGEST_PAUSE = 0.1
-_LINES_SHOWN = 20
+_LINES_SHOWN = 100  # a traceback of a framework is long, and its end is what counts
 _RESTARTS_TOLERATED = 2  # one crash at start may be a race with something of the app's own
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pullet.domain.app import AppSpec
-from pullet.domain.codec import dumps
 from pullet.domain.errors import GateFailed, SecretUnreadable
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
 from pullet.domain.identity import ReleaseId
@@ -19,8 +18,11 @@ from pullet.domain.release import Release, Stage
 from pullet.domain.runtime import Instance, StartRequest
 from pullet.domain.services import Grant
 from pullet.planner.admission import refusal
+from pullet.planner.healing import changes_of
 from pullet.ports import LogSink, Page, RouteTarget
 from pullet.reconcile.drift import changed_files
+from pullet.reconcile.healing import Healing
+from pullet.reconcile.keeping import keep
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.preparing import Preparation
 from pullet.reconcile.probing import Probe
@@ -34,8 +36,11 @@ _HUNG_DRAIN = 2.0  # seconds for a process that answers nothing any more
 class Steps:
     """The effects of one environment's plan, on the neighbours."""
 
-    def __init__(self, neighbours: Neighbours, environment: EnvironmentSpec, source: SourceSpec) -> None:
+    def __init__(
+        self, neighbours: Neighbours, environment: EnvironmentSpec, source: SourceSpec, healing: Healing
+    ) -> None:
         self._world = neighbours
+        self._healing = healing
         self._environment = environment
         self._source = source
         self._workplaces = Workplaces(neighbours)
@@ -102,13 +107,14 @@ class Steps:
         assert release.spec is not None
         tree = self._world.home.tree(release.id)
         previous = self._live_release()
-        artifact = await self._world.builder.build(
-            release.id, release.spec, tree, previous.artifact if previous else None, log
-        )
+        release = await self._healing.inherit(release, release.spec, log)
+        assert release.spec is not None
+        spec = replace(release.spec, changes=(*release.spec.changes, *changes_of(release.heals)))
+        artifact = await self._world.builder.build(release.id, spec, tree, previous.artifact if previous else None, log)
         release = self._world.store.releases.advance(
             release.id, Stage.BUILT, artifact=artifact, variables=self._environment.variables
         )
-        self._keep(release)
+        keep(self._world.home, release)
 
     async def check(self, number: int, log: LogSink) -> None:
         release = self.release(number)
@@ -212,15 +218,7 @@ class Steps:
         return process.drain if process else 0.0
 
     def _advance(self, release_id: ReleaseId, stage: Stage, *, spec: AppSpec | None = None) -> None:
-        self._keep(self._world.store.releases.advance(release_id, stage, spec=spec))
-
-    def _keep(self, release: Release) -> None:
-        """`release.json` beside the files: a lost state database costs history, not the releases."""
-        path = self._world.home.release(release.id) / "release.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".new")
-        temporary.write_text(dumps(release))
-        temporary.replace(path)
+        keep(self._world.home, self._world.store.releases.advance(release_id, stage, spec=spec))
 
 
 def _behind_links(root: Path, path: str, grant: Grant) -> str:

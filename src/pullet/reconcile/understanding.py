@@ -11,10 +11,16 @@ from pullet.domain.app import AppSpec, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
 from pullet.domain.hosts import written
 from pullet.ports import Tree
+from pullet.reconcile.tasks import both
 
 
 async def understand_app(tree: Tree, name: str) -> AppSpec:
     """Raises ConfigError, NoAppFound, AmbiguousApp, SourceError."""
+    spec, committed = await both(_understand(tree, name), tree.committed(), name=f"understand:{name}")
+    return replace(spec, committed=committed)
+
+
+async def _understand(tree: Tree, name: str) -> AppSpec:
     entries = [(entry.path, entry.size) for entry in await tree.entries() if entry.kind == "file"]
     paths = [path for path, _ in entries]
     configuration = [path for path in (APP_FILE, PYPROJECT) if path in paths]
@@ -29,7 +35,10 @@ async def understand_app(tree: Tree, name: str) -> AppSpec:
     gates = tuple(gate for gate, table in app_file.gates if table)
     decisions = {decision.subject: decision for decision in spec.decisions}
     services = (*(as_read(service, decisions) for service in app_file.service_specs()), *spec.services)
-    return replace(spec, gates=gates, services=services, schedules=app_file.schedule_specs())
+    schedules = app_file.schedule_specs()
+    build = app_file.build
+    spec = replace(spec, gates=gates, services=services, schedules=schedules)
+    return replace(spec, heal=build.heal_policy, changes=build.changes)
 
 
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from pullet.domain.app import AppSpec
 from pullet.domain.codec import dumps, loads
 from pullet.domain.errors import NotFound
+from pullet.domain.healing import Heal
 from pullet.domain.identity import EnvironmentKey, ReleaseId, Revision
 from pullet.domain.release import Artifact, Candidate, Release, Stage, Verdict
 from pullet.ports import Clock
 from pullet.store.database import Database
 
 _Variables = tuple[tuple[str, str], ...]
+_Heals = tuple[Heal, ...]
 
 
 class SqliteReleases:
@@ -99,6 +101,17 @@ class SqliteReleases:
         )
         return self.get(release_id)
 
+    def heal(self, release_id: ReleaseId, heal: Heal) -> Release:
+        """One write: a kill leaves the release as it failed, or ready to be built otherwise."""
+        before = self.get(release_id)
+        self._database.write(
+            "UPDATE releases SET heals = ?, stage = ?, artifact = NULL WHERE environment = ? AND number = ?",
+            dumps((*before.heals, heal)),
+            min(before.stage, Stage.RESOLVED, key=lambda one: one.rank),
+            *_key(release_id),
+        )
+        return self.get(release_id)
+
     def mark_removed(self, release_id: ReleaseId) -> None:
         self._database.write("UPDATE releases SET removed = 1 WHERE environment = ? AND number = ?", *_key(release_id))
 
@@ -151,7 +164,7 @@ class SqliteReleases:
         revision = release.candidate.revision
         self._database.write(
             "INSERT OR IGNORE INTO releases (environment, number, ref, sha, configuration, candidate, stage, verdict,"
-            " created, spec, artifact, variables) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " created, spec, artifact, variables, heals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *_key(release.id),
             revision.ref,
             revision.sha,
@@ -163,6 +176,7 @@ class SqliteReleases:
             None if release.spec is None else dumps(release.spec),
             None if release.artifact is None else dumps(release.artifact),
             dumps(release.variables),
+            dumps(release.heals),
         )
 
 
@@ -199,4 +213,5 @@ def _release(row: sqlite3.Row) -> Release:
         spec=None if row["spec"] is None else loads(AppSpec, row["spec"]),
         artifact=None if row["artifact"] is None else loads(Artifact, row["artifact"]),
         variables=loads(_Variables, row["variables"]),
+        heals=loads(_Heals, row["heals"]),
     )

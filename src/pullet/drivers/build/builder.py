@@ -6,27 +6,31 @@ import asyncio
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pullet.domain.addresses import while_building
 from pullet.domain.app import AppSpec
 from pullet.domain.command import Command
 from pullet.domain.errors import BuildFailed, CommandFailed, DiskFull
+from pullet.domain.healing import ChangeKind
 from pullet.domain.home import Home
 from pullet.domain.identity import ReleaseId
 from pullet.domain.release import Artifact
 from pullet.domain.runtime import Capability
+from pullet.drivers.build.changes import values
 from pullet.drivers.build.environments import Environment, Environments
-from pullet.drivers.build.inputs import TreeFiles
-from pullet.drivers.build.interpreters import Interpreters
+from pullet.drivers.build.inputs import TreeFiles, Wanted
+from pullet.drivers.build.interpreters import Choice, Interpreters
 from pullet.drivers.build.locks import Lock
 from pullet.drivers.build.paths import python_path
+from pullet.drivers.build.picking import Pick, remembered, with_best
 from pullet.drivers.build.resolve import Question, Resolver, ask, read_lock
 from pullet.drivers.build.settings import SYSTEM_PATH, BuildSettings, Deadline
 from pullet.drivers.build.workshop import Job, Workshop, too_long, write_file
 from pullet.drivers.confinement import Sandbox
 from pullet.drivers.process import ProcessRunner, last_lines
-from pullet.ports import LogSink
+from pullet.ports import Asked, LogSink
 
 _LOCK_NAME = "requirements.lock"
 _PLACEHOLDER = "not-known-while-building"
@@ -75,25 +79,65 @@ class UvBuilder:
         run: tuple[LogSink, Deadline],
     ) -> Artifact:
         log, deadline = run
-        choice = await self._interpreters.choose(spec.python)
-        if choice.notice:
-            log(choice.notice)
-        job = Job(release.environment.app, choice.interpreter, log, deadline)
         question = ask(spec, TreeFiles(tree))
-        for notice in question.wanted.notices if question.wanted else ():
-            log(notice)
+        choice = await self._choose(question)
+        for notice in (choice.notice, *(question.wanted.notices if question.wanted else ()), *_said(spec)):
+            if notice:
+                log(notice)
+        bounds = values(spec, ChangeKind.BUILD_CONSTRAINT)
+        job = Job(release.environment.app, choice.interpreter, log, deadline, build_constraints=bounds)
         kept = self._home.release(release) / _LOCK_NAME
-        lock = await self._lock(job, question, kept, previous)
-        environment = self._environments.find(job, lock) or await self._environments.ensure(job, lock)
+
+        async def make(job: Job) -> Environment:
+            lock = await self._lock(job, question, kept, previous)
+            return self._environments.find(job, lock) or await self._environments.ensure(job, lock)
+
+        note = self._note(release.environment.app, question, choice)
+        pick, environment = await with_best(job, choice, note, spec.committed, make)
+        job = replace(job, interpreter=pick.interpreter)
         await self._run_commands(job, spec, tree, environment)
         return Artifact(
             tree=str(tree),
             python=str(environment.python),
             environment_digest=environment.digest,
-            python_version=choice.interpreter.version_text,
+            python_version=pick.interpreter.version_text,
             lock=str(kept),
             python_path=python_path(spec, tree),
+            python_reason=pick.reason or choice.notice,
         )
+
+    async def asked(self, release: ReleaseId, spec: AppSpec, tree: Path) -> Asked:
+        pythons = tuple(dict.fromkeys(one.version_text for one in await self._interpreters.all()))
+        try:
+            question = ask(spec, TreeFiles(tree))
+            choice = await self._choose(question)
+        except BuildFailed:
+            return Asked(pythons=pythons)
+        pick = remembered(choice, self._note(release.environment.app, question, choice)) or Pick(choice.interpreter)
+        written = ask(replace(spec, changes=()), TreeFiles(tree))
+        wanted, kept = written.wanted or Wanted(), read_lock(self._home.release(release) / _LOCK_NAME)
+        indexes = wanted.indexes
+        return Asked(
+            digest=written.key("", spec.python or "", {}),
+            requirements=wanted.requirements,
+            locked=written.wanted is None,
+            indexes=(*((indexes.default,) if indexes.default else ()), *indexes.extra, *indexes.find_links),
+            installed=kept.names if kept else frozenset(),
+            python=pick.interpreter.version_text,
+            pythons=pythons,
+        )
+
+    async def _choose(self, question: Question) -> Choice:
+        """The version that is asked for, near the ranges that other files ask for."""
+        spec = question.spec
+        said = next((decision for decision in spec.decisions if decision.subject == "app.python"), None)
+        return await self._interpreters.choose(spec.python, [found.value for found in said.runners_up] if said else [])
+
+    def _note(self, app: str, question: Question, choice: Choice) -> Path:
+        """Where the interpreter that was found for these dependencies is remembered."""
+        every = "\0".join(one.identity for one in choice.all)
+        key = question.key(app, every, self._settings.index)
+        return self._home.cache / "resolutions" / app / f"{key}.python"
 
     async def _lock(self, job: Job, question: Question, kept: Path, previous: Artifact | None) -> Lock:
         """The lock, from memory where it can be; kept beside the release before anything is installed from it."""
@@ -126,6 +170,10 @@ class UvBuilder:
                 context=last_lines(err.output),
                 hint="It runs in the app's root with the app's Python first on PATH; try it there by hand.",
             ) from err
+
+
+def _said(spec: AppSpec) -> Iterator[str]:
+    return (f"Changed for this build: {change}" for change in spec.changes)
 
 
 def build_command(

@@ -21,8 +21,8 @@ from pullet.drivers.build.bytecode import compile_folder
 from pullet.drivers.build.explain import failure, needs_build
 from pullet.drivers.build.interpreters import Interpreter
 from pullet.drivers.build.locks import Lock, digest
-from pullet.drivers.build.uv import Uv
-from pullet.drivers.build.workshop import Job, Workshop, until_error
+from pullet.drivers.build.uv import BUILD_CONSTRAINTS, Uv
+from pullet.drivers.build.workshop import Job, NeedsBuild, Workshop, until_error, write_lines
 
 _FORMAT = "1"  # part of every digest: raise it when environments shall be made anew
 _WHAT = "Could not install the dependencies"
@@ -89,6 +89,8 @@ class Environments:
             except CommandFailed as err:
                 if not needs_build(err.output):
                     raise failure(err.output, _WHAT) from err
+                if job.wheels_only:
+                    raise NeedsBuild from err
                 job.log("A dependency has no wheel for this Python: building it from source, confined.")
         return await self._make_own(job, lock)
 
@@ -107,7 +109,10 @@ class Environments:
             (scratch / "lock.txt").write_text(lock.body)
             for folder in (target, scratch):
                 self.workshop.sandbox.hand_over(folder, job.app)
-            command = uv.sync(target, scratch, lock.indexes, hashed=lock.hashed and bool(lock.entries), build=True)
+            write_lines(scratch / BUILD_CONSTRAINTS, job.build_constraints)
+            files = (BUILD_CONSTRAINTS,) if job.build_constraints else ()
+            hashed = lock.hashed and bool(lock.entries)
+            command = uv.sync(target, scratch, lock.indexes, hashed=hashed, build=True, files=files)
             await self.workshop.judged(job, command, (target, scratch, uv.cache), what=_WHAT)
             await asyncio.to_thread(take_back, target)
             return await self._finish(job, target, own_digest(job.interpreter, lock, job.app))

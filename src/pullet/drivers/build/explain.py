@@ -87,6 +87,11 @@ def needs_build(output: str) -> bool:
     return _NEEDS_BUILD.search(output) is not None
 
 
+def needs_other_python(output: str) -> bool:
+    """Whether what is asked for exists for other versions of Python only."""
+    return "does not satisfy Python" in re.sub(r"\s+", " ", output)
+
+
 def failure(output: str, what: str) -> BuildFailed:
     """The first rule that fits tells the story; `what` is the sentence without one: `Could not install …`."""
     text = re.sub(r"\s+(?=\S)", " ", output)  # uv wraps long lines

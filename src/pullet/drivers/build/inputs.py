@@ -60,6 +60,10 @@ class Wanted:
     projects: tuple[tuple[str, str], ...] = ()
     """(folder, extras such as `[web]`): projects of the tree whose dependencies only their build backend knows."""
     notices: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    """Requirements that hold whatever else is asked for."""
+    exclude_newer: str = ""
+    """RFC 3339; only files that were uploaded before are taken. Empty: whatever there is."""
 
     def merged(self, other: Wanted) -> Wanted:
         return Wanted(
@@ -70,11 +74,13 @@ class Wanted:
             tuple(dict.fromkeys(self.local + other.local)),
             tuple(dict.fromkeys(self.projects + other.projects)),
             tuple(dict.fromkeys(self.notices + other.notices)),
+            self.overrides + other.overrides,
+            other.exclude_newer or self.exclude_newer,
         )
 
     def checked(self) -> Wanted:
         """Itself. Raises BuildFailed where a line is more than the one requirement it should be."""
-        for line in (*self.requirements, *self.constraints):
+        for line in (*self.requirements, *self.constraints, *self.overrides):
             check_requirement(line, "The dependency list")
         return self
 

@@ -66,6 +66,12 @@ class Choice:
     interpreter: Interpreter
     notice: str = ""
     """Said in the build log where the choice is not exactly what was asked for."""
+    others: tuple[Interpreter, ...] = ()
+    """Older ones that would do as well, the newest first; none where one version is asked for."""
+
+    @property
+    def all(self) -> tuple[Interpreter, ...]:
+        return (self.interpreter, *self.others)
 
 
 def candidates(environ: Mapping[str, str]) -> list[Path]:
@@ -129,13 +135,13 @@ class Interpreters:
         self._usable = usable
         self._found: tuple[Interpreter, ...] | None = None
 
-    async def choose(self, request: str | None) -> Choice:
-        """Raises BuildFailed where none satisfies the request."""
+    async def choose(self, request: str | None, within: Sequence[str] = ()) -> Choice:
+        """Raises BuildFailed where none satisfies the request. See `choose` for `within`."""
         fresh = self._found is None
         if self._found is None:
             self._found = await self._scan()
         try:
-            choice = choose(self._found, request)
+            choice = choose(self._found, request, within)
             stale = not _unchanged(choice.interpreter)
         except BuildFailed:
             if fresh:
@@ -144,7 +150,7 @@ class Interpreters:
         if not stale:
             return choice
         self._found = await self._scan()
-        return choose(self._found, request)
+        return choose(self._found, request, within)
 
     async def all(self) -> tuple[Interpreter, ...]:
         """Every interpreter that apps could use, the oldest first."""
@@ -174,18 +180,22 @@ def _unchanged(interpreter: Interpreter) -> bool:
     return (status.st_mtime_ns, status.st_size) == interpreter.stamp
 
 
-def choose(found: Sequence[Interpreter], request: str | None) -> Choice:
-    """The interpreter for a request such as `3.12`, `python-3.11.9`, `>=3.11,<3.13`, `^3.11`, or for none."""
+def choose(found: Sequence[Interpreter], request: str | None, within: Sequence[str] = ()) -> Choice:
+    """The interpreter for a request such as `3.12`, `python-3.11.9`, `>=3.11,<3.13`, `^3.11`, or for none.
+
+    `within`: ranges that another file asks for. They narrow the choice where the version asked for is not on the box.
+    """
     if not found:
         raise BuildFailed(
             "No Python interpreter was found on this box that apps may run",
             hint="Install one (on Debian: apt-get install python3) where every user may run it.",
         )
     if not (wanted := _plain(request)):
-        return Choice(_preferred(found))
+        return _with_others(found)
     pin = _PIN.fullmatch(wanted)
     if pin:
-        return _by_pin(found, tuple(int(part) for part in pin.groups() if part is not None), wanted)
+        numbers = tuple(int(part) for part in pin.groups() if part is not None)
+        return _by_pin(found, _narrowed(found, within), numbers, wanted)
     return _by_range(found, wanted)
 
 
@@ -195,20 +205,36 @@ def _plain(request: str | None) -> str:
     return re.sub(r"(\.[*x])+$", "", text)
 
 
+def _with_others(fitting: Sequence[Interpreter]) -> Choice:
+    best = _preferred(fitting)
+    older = {one.minor: one for one in sorted(fitting, key=lambda each: each.version) if one.minor < best.minor}
+    return Choice(best, others=tuple(older[minor] for minor in sorted(older, reverse=True)))
+
+
+def _narrowed(found: Sequence[Interpreter], within: Sequence[str]) -> Sequence[Interpreter]:
+    """Those that every range holds; all of them where that leaves none, or a range is not one."""
+    try:
+        ranges = [specifiers(text) for text in within]
+    except InvalidSpecifier:
+        return found
+    return [one for one in found if all(Version(one.version_text) in each for each in ranges)] or found
+
+
 def _preferred(found: Sequence[Interpreter]) -> Interpreter:
     """The newest up to the ceiling; where all are newer, the oldest of them."""
     ordinary = [one for one in found if one.minor <= CEILING]
     return max(ordinary, key=lambda one: one.version) if ordinary else min(found, key=lambda one: one.version)
 
 
-def _by_pin(found: Sequence[Interpreter], pin: tuple[int, ...], wanted: str) -> Choice:
+def _by_pin(found: Sequence[Interpreter], near: Sequence[Interpreter], pin: tuple[int, ...], wanted: str) -> Choice:
+    """`near`: those that may stand in for a version that is not there."""
     exact = [one for one in found if one.version[: len(pin)] == pin]
     if exact:
         return Choice(_preferred(exact))
-    same_major = [one for one in found if one.version[0] == pin[0]]
+    same_major = [one for one in near if one.version[0] == pin[0]]
     if len(pin) == 1 or not same_major:
         raise _nothing_fits(found, wanted)
-    same_minor = [one for one in found if one.minor == pin[:2]]
+    same_minor = [one for one in near if one.minor == pin[:2]]
     if same_minor:
         best = max(same_minor, key=lambda one: one.version)
         return Choice(best, f"Python {wanted} is not on this box; using {best.version_text}, the same minor version.")
@@ -233,7 +259,7 @@ def _by_range(found: Sequence[Interpreter], wanted: str) -> Choice:
     fitting = [one for one in found if any(Version(one.version_text) in each for each in allowed)]
     if not fitting:
         raise _nothing_fits(found, wanted)
-    return Choice(_preferred(fitting))
+    return _with_others(fitting)
 
 
 def specifiers(text: str) -> SpecifierSet:

@@ -22,13 +22,15 @@ from packaging.utils import canonicalize_name
 from pullet.domain.app import AppSpec, DependencyKind
 from pullet.domain.command import Command
 from pullet.domain.errors import BuildFailed, CommandFailed
-from pullet.drivers.build.explain import failure, needs_build
+from pullet.drivers.build.changes import changed_spec, changed_wanted, is_replaced, replaced
+from pullet.drivers.build.explain import failure, needs_build, needs_other_python
 from pullet.drivers.build.inputs import Indexes, TreeFiles, Wanted, inside
 from pullet.drivers.build.locks import Lock, digest, from_pipfile_lock, from_uv, out_of_date, parse_lock
 from pullet.drivers.build.poetry import from_poetry_lock
 from pullet.drivers.build.projects import pipfile, project
 from pullet.drivers.build.requirements import read_requirements
-from pullet.drivers.build.workshop import Job, Workshop, until_error, write_file
+from pullet.drivers.build.uv import BUILD_CONSTRAINTS, CONSTRAINTS, OVERRIDES
+from pullet.drivers.build.workshop import Job, NeedsBuild, Workshop, until_error, write_file, write_lines
 
 _FORMAT = "1"  # part of every key: raise it when the same inputs shall be resolved anew
 _WHAT = "Could not resolve the dependencies"
@@ -55,16 +57,18 @@ class Question:
 
     def key(self, app: str, interpreter: str, sources: Mapping[str, str]) -> str:
         """Equal keys, equal answers. The app is a part: a resolution may run its code, which might lie."""
-        content = json.dumps(asdict(self.wanted)) if self.wanted else self.files.read(self.path) + self._beside()
+        content = json.dumps(asdict(self.wanted)) if self.wanted else self._locked()
         settings = json.dumps(dict(sources), sort_keys=True)
         return digest(_FORMAT, app, interpreter, self.kind, *self.spec.dependencies.extra, "", content, settings)
 
-    def _beside(self) -> str:
-        return self.files.read(self.project_file) if self.files.exists(self.project_file) else ""
+    def _locked(self) -> str:
+        beside = self.files.read(self.project_file) if self.files.exists(self.project_file) else ""
+        return self.files.read(self.path) + beside + "".join(map(str, self.spec.changes))
 
 
 def ask(spec: AppSpec, files: TreeFiles) -> Question:
-    """Read the question from the tree, judging every line. Raises BuildFailed."""
+    """Read the question from the tree, judging every line. `spec.changes` are followed. Raises BuildFailed."""
+    spec = changed_spec(spec)
     dependencies = spec.dependencies
     path = inside(spec.root, dependencies.path or ".", "app.root")
     wanted: Wanted | None = Wanted()
@@ -78,7 +82,7 @@ def ask(spec: AppSpec, files: TreeFiles) -> Question:
         case DependencyKind.UV_LOCK | DependencyKind.POETRY_LOCK | DependencyKind.PIPFILE_LOCK:
             wanted = None
     if wanted is not None:
-        wanted = wanted.with_extra(dependencies.extra).checked()
+        wanted = changed_wanted(spec, wanted).with_extra(dependencies.extra).checked()
     return Question(spec, files, path, wanted)
 
 
@@ -139,18 +143,23 @@ class Resolver:
 
     async def _with_extra(self, job: Job, question: Question, exact: Lock, previous: Lock | None) -> Lock:
         """Packages that Pullet adds: within the app's own pins, which stay as they are."""
-        extra = tuple(one for one in question.spec.dependencies.extra if requirement_name(one) not in exact.names)
+        spec = question.spec
+        extra = tuple(one for one in spec.dependencies.extra if "[" in one or requirement_name(one) not in exact.names)
+        extra += tuple(replaced(spec, entry) for entry in exact.entries if is_replaced(spec, entry))
         if not extra:
             return exact
-        pins = tuple(entry.partition(" --hash")[0] for entry in exact.entries)
+        kept = replace(exact, entries=tuple(entry for entry in exact.entries if not is_replaced(spec, entry)))
+        pins = tuple(entry.partition(" --hash")[0] for entry in kept.entries)
         wanted = Wanted(requirements=extra, constraints=pins, indexes=exact.indexes)
-        return exact.with_more(await self._compile(job, question, wanted, previous))
+        return kept.with_more(await self._compile(job, question, wanted, previous))
 
     async def _compile(self, job: Job, question: Question, wanted: Wanted, previous: Lock | None) -> Lock:
         if not wanted.requirements and not wanted.projects:
             return Lock((), wanted.indexes)
         async with self.workshop.scratch() as scratch:
-            await asyncio.to_thread(_lay_out, scratch, question.files.top, wanted, previous)
+            preferred = None if wanted.exclude_newer else previous
+            await asyncio.to_thread(_lay_out, scratch, question.files.top, wanted, preferred)
+            write_lines(scratch / BUILD_CONSTRAINTS, job.build_constraints)
             text = await self._compiled(job, scratch, wanted)
             return Lock(from_uv(text, _WHAT, local_prefix=f"{scratch}/tree"), wanted.indexes)
 
@@ -161,6 +170,8 @@ class Resolver:
                 command = self._command(job, scratch, wanted, foreign=False)
                 return (await self.workshop.own(until_error(quiet(job)), command)).text
             except CommandFailed as err:
+                if job.wheels_only and (needs_build(err.output) or needs_other_python(err.output)):
+                    raise NeedsBuild from err
                 if not needs_build(err.output) and not _from_git(wanted):
                     raise failure(err.output, _WHAT) from err
                 job.log("A dependency has no wheel for this Python: its metadata is built, confined.")
@@ -171,8 +182,11 @@ class Resolver:
 
     def _command(self, job: Job, scratch: Path, wanted: Wanted, *, foreign: bool) -> Command:
         uv = self.workshop.foreign_uv(job.app, scratch) if foreign else self.workshop.uv
-        constraint = bool(wanted.constraints)
-        return uv.compile(job.interpreter.path, scratch, wanted.indexes, constraint=constraint, build=foreign)
+        given = {CONSTRAINTS: wanted.constraints, OVERRIDES: wanted.overrides, BUILD_CONSTRAINTS: job.build_constraints}
+        files = [name for name, lines in given.items() if lines]
+        newest = wanted.exclude_newer
+        python = job.interpreter.path
+        return uv.compile(python, scratch, wanted.indexes, files=files, build=foreign, exclude_newer=newest)
 
 
 def _cache_of(command: Command) -> Path:
@@ -189,8 +203,8 @@ def _lay_out(scratch: Path, top: Path, wanted: Wanted, previous: Lock | None) ->
         shutil.copytree(top, scratch / "tree", symlinks=True, ignore=shutil.ignore_patterns(".git"))
         lines += [f"{scratch / 'tree' / folder}{extras}" for folder, extras in wanted.projects]
     (scratch / "requirements.in").write_text("".join(f"{line}\n" for line in lines))
-    if wanted.constraints:
-        (scratch / "constraints.txt").write_text("".join(f"{line}\n" for line in wanted.constraints))
+    write_lines(scratch / CONSTRAINTS, wanted.constraints)
+    write_lines(scratch / OVERRIDES, wanted.overrides)
     if previous is not None:
         (scratch / "lock.txt").write_text(previous.body)
 

@@ -10,6 +10,8 @@ from pullet.domain.command import Command
 from pullet.drivers.build.inputs import NO_INDEXES, Indexes
 from pullet.drivers.build.settings import SYSTEM_PATH, url_secrets
 
+CONSTRAINTS, OVERRIDES, BUILD_CONSTRAINTS = "constraints.txt", "overrides.txt", "build-constraints.txt"
+_OPTIONS = {CONSTRAINTS: "--constraint", OVERRIDES: "--override", BUILD_CONSTRAINTS: "--build-constraint"}
 _OUTPUT_LIMIT = 16 << 20  # bytes; a resolution is read from standard output, hashes and all
 
 
@@ -23,11 +25,25 @@ class Uv:
     """Index, proxy and certificate settings, and HOME."""
     secrets: tuple[str, ...] = ()
 
-    def compile(self, python: str, scratch: Path, indexes: Indexes, *, constraint: bool, build: bool) -> Command:
-        """Resolve `requirements.in` of the scratch folder, preferring what `lock.txt` has; the lock is printed."""
+    def compile(
+        self,
+        python: str,
+        scratch: Path,
+        indexes: Indexes,
+        *,
+        files: Sequence[str],
+        build: bool,
+        exclude_newer: str = "",
+    ) -> Command:
+        """Resolve `requirements.in` of the scratch folder, preferring what `lock.txt` has; the lock is printed.
+
+        `files`: which of constraints.txt, overrides.txt and build-constraints.txt are there.
+        """
         argv = ["pip", "compile", "requirements.in", "--output-file", "lock.txt", "--python", python]
         argv += ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
-        argv += ["--constraint", "constraints.txt"] if constraint else []
+        for file in files:
+            argv += [_OPTIONS[file], file]
+        argv += ["--exclude-newer", exclude_newer] if exclude_newer else []
         argv += [] if build else ["--no-build"]
         return self._command(argv, scratch, indexes)
 
@@ -43,12 +59,16 @@ class Uv:
             ["venv", "--quiet", "--relocatable", "--no-project", "--python", python, str(target)], target.parent
         )
 
-    def sync(self, target: Path, scratch: Path, indexes: Indexes, *, hashed: bool, build: bool) -> Command:
+    def sync(
+        self, target: Path, scratch: Path, indexes: Indexes, *, hashed: bool, build: bool, files: Sequence[str] = ()
+    ) -> Command:
         """Install `lock.txt` of the scratch folder into the environment. A source build gets copies, not links into the
-        cache that its next build may write to."""
+        cache that its next build may write to. `files`: build-constraints.txt where it is there."""
         argv = ["pip", "sync", "lock.txt", "--python", str(target / "bin/python"), "--no-compile-bytecode"]
         argv += ["--allow-empty-requirements", "--link-mode", "copy" if build else "hardlink"]
         argv += ["--require-hashes"] if hashed else []
+        for file in files:
+            argv += [_OPTIONS[file], file]
         argv += [] if build else ["--no-build"]
         return self._command(argv, scratch, indexes)
 

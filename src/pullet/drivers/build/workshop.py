@@ -37,6 +37,14 @@ class Job:
     interpreter: Interpreter
     log: LogSink
     deadline: Deadline
+    wheels_only: bool = False
+    """Raise NeedsBuild rather than build a dependency from source: another interpreter may have its wheel."""
+    build_constraints: tuple[str, ...] = ()
+    """Bounds for what packages are built with."""
+
+
+class NeedsBuild(Exception):
+    """A dependency has no wheel for the interpreter, and only wheels were wanted."""
 
 
 @dataclass
@@ -172,3 +180,8 @@ def write_file(path: Path, text: str) -> None:
         except BaseException:
             Path(file.name).unlink()
             raise
+
+
+def write_lines(path: Path, lines: tuple[str, ...]) -> None:
+    if lines:
+        path.write_text("".join(f"{line}\n" for line in lines))

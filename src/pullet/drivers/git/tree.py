@@ -16,6 +16,7 @@ from pullet.ports import TreeEntry
 
 _LISTING_LIMIT = 64 << 20  # bytes of `git ls-tree`
 _BATCH = 32 << 20  # bytes of contents that one git process hands over
+_TIME_DIGITS = 11  # of seconds since the epoch: a commit may say any number, a date ends with the year 5138
 _MISSING = re.compile(r"could not fetch ([0-9a-f]{40,64}) from promisor remote")
 _LINK, _SUBMODULE = "120000", "160000"
 _TOO_BIG_HINT = "Keep data out of git: use a volume, an object store, or a release asset."
@@ -176,3 +177,9 @@ class GitTree:
         listing = await self._listing()
         small = (entry for entry in listing.of_kind("file") if entry.size <= self._limits.read_bytes)
         return await read_blobs(self._git, self._mirror, [entry for entry in small if entry.path in wanted])
+
+    async def committed(self) -> float | None:
+        listing = await self._listing()
+        done = await self._git.local(self._mirror, "log", "-1", "--format=%ct", listing.sha, "--")
+        text = done.text.strip()
+        return float(text) if text.isascii() and text.isdigit() and len(text) <= _TIME_DIGITS else None

@@ -28,7 +28,8 @@ from pullet.ports import LogSink, RunResult, Terminal
 _START_WATCH = 3.0  # seconds that `start` looks for a quick end; a healthy app returns it as soon as it listens
 _CANNOT_RUN = (126, 127)  # exit codes of a program that is not there or cannot be run
 _TIMED_OUT = 124  # as timeout(1) says it
-_TAIL = 1 << 14  # bytes of a log looked at for its last lines
+_TAIL = 1 << 16  # bytes of a log looked at for its last lines
+_LINES = 100  # a traceback of a framework is long, and its end is what counts
 
 
 class ShimRuntime:
@@ -226,7 +227,7 @@ def _tail(log: Path) -> str:
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
-            return last_lines(file.read().decode("utf-8", "replace"))
+            return last_lines(file.read().decode("utf-8", "replace"), _LINES)
     except OSError:
         return ""
 

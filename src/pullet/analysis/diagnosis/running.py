@@ -1,0 +1,47 @@
+"""What no change to a build can mend: data, settings and code that the repository does not have."""
+
+from __future__ import annotations
+
+import re
+
+from pullet.analysis.diagnosis.reading import Failure
+from pullet.domain.healing import Diagnosis
+
+_NO_TABLE = re.compile(
+    r"no such table: ([\w.]{1,80})|relation \"([\w.]{1,80})\" does not exist|Table '([\w.]{1,80})' doesn't exist"
+)
+_NO_MIGRATIONS = re.compile(
+    r"Path doesn't exist: \"?'?\S*migrations|No such file or directory: '?\S*migrations|"
+    r"No 'script_location' key found|Directory \S*migrations\S* does not exist|No config file 'alembic.ini'"
+)
+_VARIABLE = (
+    r"in __getitem__\n(?:[^\n]*\n){0,3}?[^\n]{0,40}KeyError: '([A-Z][A-Z0-9_]{1,60})'",
+    r"UndefinedValueError: ([A-Z][A-Z0-9_]{1,60}) not found",
+    r"ImproperlyConfigured: Set the ([A-Z][A-Z0-9_]{1,60}) environment variable",
+    r"EnvError: Environment variable \"([A-Z][A-Z0-9_]{1,60})\" not set",
+)
+
+
+def no_table(failure: Failure) -> Diagnosis | None:
+    table = _NO_TABLE.search(failure.text)
+    if _NO_MIGRATIONS.search(failure.text):
+        what = "no migrations are committed"
+    elif table:
+        what = f"the table {next(filter(None, table.groups()))} does not exist: no migration or seed command made it"
+    else:
+        return None
+    return Diagnosis(
+        what,
+        hint="Let a release command make what the app expects, in pullet.toml:\n[release]\ncommands = "
+        '["python manage.py migrate --noinput"]',
+    )
+
+
+def no_variable(failure: Failure) -> Diagnosis | None:
+    for pattern in _VARIABLE:
+        if found := re.search(pattern, failure.text):
+            return Diagnosis(
+                f"the app reads the variable {found[1]} at its start, and nothing sets it",
+                hint=f"Set {found[1]} for the environment (`pullet secrets set`), or in pullet.toml under [variables].",
+            )
+    return None

@@ -1,0 +1,1 @@
+ALTER TABLE releases ADD COLUMN heals TEXT NOT NULL DEFAULT '[]';
