@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,16 +81,15 @@ def _with_tool(package: Path) -> None:
             archive.addfile(entry, io.BytesIO(text))
 
 
-def several(real: Bench) -> bool:
-    """Whether another interpreter than the newest is here: the tests' PATH has the system's only."""
-    environ = {**real.settings.environ, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/root"}
-    real.settings = replace(real.settings, environ=environ)
+def with_every_interpreter(real: Bench) -> None:
+    """The tests' own PATH has the system's only."""
+    home = {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
+    real.settings = replace(real.settings, environ={**real.settings.environ, **home})
     real.builder = UvBuilder(real.home, ProcessRunner(), real.sandbox, real.settings)
-    return True
 
 
 async def minors(real: Bench) -> list[tuple[int, ...]]:
-    several(real)
+    with_every_interpreter(real)
     asked = await real.builder.asked(RELEASE, requirements("", real), real.tree)
     return sorted(
         {tuple(map(int, version.split(".")[:2])) for version in asked.pythons if version < "3.14"}, reverse=True

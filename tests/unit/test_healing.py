@@ -180,15 +180,17 @@ async def test_what_no_change_mends_stops_with_the_cause(world: World) -> None:
     assert world.store.releases.get(ReleaseId(SHOP, 1)).verdict is Verdict.BAD
 
 
-async def test_processes_of_a_failed_attempt_are_stopped_before_it_is_built_again(world: World) -> None:
+async def test_processes_of_a_failed_attempt_are_stopped_before_it_is_built_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     builder = fussy(world, lambda changes: "")
+    log = world.home.root / "web.log"
+    log.write_text(f"{NO_PKG_RESOURCES}\n")
+    monkeypatch.setattr(world.runtime, "log_path", lambda instance: log)
     world.prober.answers["/fake/shop/production/1/web.0.sock"] = 500
     world.repository.commit(app("one"))
     async with world.daemon():
         await until(lambda: bool(world.runtime.instances))
-        log = world.runtime.log_path(next(iter(world.runtime.instances)))
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(f"{NO_PKG_RESOURCES}\n")
         await until(lambda: bool(world.prober.asked))
         world.clock.advance(60)
         await until(lambda: len(builder.told) == 2)
