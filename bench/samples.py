@@ -1,4 +1,4 @@
-"""Public repositories that people push to platforms, and what a visitor should see of each. None of their code is here."""
+"""Public repositories that people push to platforms, and what visitors see of each. None of their code is here."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pullet.domain.personality import Personality
 from pullet.domain.services import ServiceSpec
 
 
@@ -171,6 +172,8 @@ class AppSpec:
     """Names of the declared gates: each must pass, so one that this Pullet cannot run holds the release back."""
     services: tuple[ServiceSpec, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    personality: Personality | None = None
+    """Whose platform's variables are set too; None: nobody's."""
     decisions: tuple[Decision, ...] = ()
 
     def process(self, name: str) -> Process | None:

@@ -25,9 +25,11 @@ async def understand_app(tree: Tree, name: str) -> AppSpec:
     if declared.root != ".":
         files = {**files, **await tree.read(files_to_read(entries, declared.root))}
     spec = await asyncio.to_thread(understand, paths, files, declared, name)
+    # A table of the owner's own takes the place of what was detected, also an empty one.
+    schedules = app_file.schedule_specs() if "schedule" in app_file.model_fields_set else spec.schedules
     gates = tuple(gate for gate, table in app_file.gates if table)
     services = (*app_file.service_specs(), *spec.services)
-    return replace(spec, gates=gates, services=services, schedules=app_file.schedule_specs())
+    return replace(spec, gates=gates, services=services, schedules=schedules)
 
 
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
@@ -39,6 +41,7 @@ def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
         services=services_beside(spec, (name for name, _ in (*environment.variables, *environment.secrets))),
         variables=tuple({**dict(spec.variables), **dict(environment.variables)}.items()),
         secrets_sealed=environment.secrets,
+        personality=replace(spec.personality, hosts=environment.hosts) if spec.personality else None,
     )
 
 

@@ -15,6 +15,7 @@ from pullet.domain.app import (
     DependencyKind,
     HealthCheck,
     Process,
+    Schedule,
     Server,
     StaticMount,
 )
@@ -39,6 +40,7 @@ def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
         secrets_required=_lines(values, "secrets.required"),
         secrets_generated=_lines(values, "secrets.generated"),
         services=tuple(_detected_services(decisions)),
+        schedules=tuple(_schedules(values)),
         decisions=tuple(decisions.values()),
     )
 
@@ -86,6 +88,15 @@ def _detected_services(decisions: Mapping[str, Decision]) -> Iterator[ServiceSpe
         if table == "services" and key == "type" and decision.value and not certain:
             path = decisions.get(f"services.{name}.path")
             yield ServiceSpec(name, ServiceType(decision.value), path=path.value if path else "")
+
+
+def _schedules(values: Mapping[str, str]) -> Iterator[Schedule]:
+    """Those that other platforms' files have; pullet.toml's come from itself."""
+    for subject, cron in values.items():
+        table, _, rest = subject.partition(".")
+        name, _, key = rest.partition(".")
+        if table == "schedule" and key == "cron" and (command := values.get(f"schedule.{name}.command")):
+            yield Schedule(name, cron, command)
 
 
 def _no_command(name: str, decisions: Mapping[str, Decision]) -> ConfigError:
