@@ -105,6 +105,8 @@ def purpose_of(words: tuple[str, ...]) -> Purpose:
         return Purpose.NOISE if _WAITERS.fullmatch(texts[-1 if name in ("sh", "bash") else 0]) else Purpose.SCRIPT
     if program.endswith(".py"):
         return _of_file(program)
+    if program.startswith("$"):  # only a shell knows what that is; `exec "$@"` starts what CMD says
+        name = "eval"
     for names, purpose in ((_NOISE, Purpose.NOISE), (_NODE, Purpose.NODE), (_INSTALLERS, Purpose.INSTALL)):
         if name in names:
             return purpose

@@ -41,7 +41,7 @@ class Node:
         node = self
         for key in keys:
             node = node.value.get(key, Node()) if isinstance(node.value, dict) else Node()
-        node.seen = True
+            node.seen = True
         return node
 
     @property

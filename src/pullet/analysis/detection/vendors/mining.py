@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import PurePosixPath
 from shlex import quote
 
@@ -30,6 +31,8 @@ class Left:
     command: str
     place: Place
     why: str
+    done_here: bool = False
+    """Pullet does the same by itself."""
 
 
 @dataclass
@@ -42,6 +45,8 @@ class Mined:
     work: list[Found] = field(default_factory=list)
     release: list[Found] = field(default_factory=list)
     build: list[Found] = field(default_factory=list)
+    editable: list[Found] = field(default_factory=list)
+    """Folders whose code is installed in place: importable, that is."""
     left: list[Left] = field(default_factory=list)
 
 
@@ -85,17 +90,27 @@ class _Miner:
         text = " ".join((*command.assignments, *words))
         if purpose is Purpose.SCRIPT and self.script(words, command.line, folder):
             return
+        if purpose is Purpose.INSTALL:
+            self.editable(words, folder, place)
         if purpose in _WHY:
             why = "migrations are made where the code is written" if "makemigrations" in text else _WHY[purpose]
-            self.leave(text, place, why if words[0] not in _SILENT else "")
+            self.leave(text, place, why if words[0] not in _SILENT else "", done_here=purpose is Purpose.INSTALL)
         elif (here := _from(self.root, folder)) is None:
             self.leave(text, place, f"runs in the folder {folder}, outside of the app's")
         elif len(text) <= _LENGTH and text.isprintable():
             self.keep(purpose, Found(_in_folder(here, command.assignments, words), place))
 
-    def leave(self, text: str, place: Place, why: str) -> None:
+    def editable(self, words: tuple[str, ...], folder: str, place: Place) -> None:
+        for option, target in pairwise(words):
+            if option in ("-e", "--editable"):
+                here = _enter(self.repository, folder, plain(target).partition("[")[0])
+                inner = _enter(self.repository, here, "src")
+                if (found := _from(self.root, inner)) not in (None, "."):
+                    self.mined.editable.append(Found(str(found), place))
+
+    def leave(self, text: str, place: Place, why: str, *, done_here: bool = False) -> None:
         if why:
-            self.mined.left.append(Left(text[:_LENGTH], place, why))
+            self.mined.left.append(Left(text[:_LENGTH], place, why, done_here))
 
     def keep(self, purpose: Purpose, found: Found) -> None:
         mined = self.mined

@@ -210,8 +210,10 @@ class Reading:
         return mine(self.repository.top, node.lines, self.path, max(node.line, 1), folder or ".", self.repository.root)
 
     def _leave(self, mined: Mined) -> None:
+        for folder in mined.editable[:1]:
+            self._add("variables.PYTHONPATH", folder.command, folder.place, "installs the code of that folder in place")
         for each in mined.left:
-            self._add(LOST, each.command[:200], each.place, each.why)
+            self._add(CHANGED if each.done_here else LOST, each.command[:200], each.place, each.why)
         for other in mined.unknown:
             self._add(LOST, other.command[:200], other.place, "is not known: where it matters, put it into pullet.toml")
 
