@@ -20,6 +20,7 @@ from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.vendors import VENDORS
 from pullet.analysis.detection.vendors.documents import Node, read_json, read_toml, read_yaml
 from pullet.analysis.detection.vendors.mining import mine
+from pullet.analysis.detection.vendors.reference import with_conventions
 from pullet.analysis.detection.vendors.values import is_for_development
 from pullet.cli.main import main
 from pullet.config.app_file import APP_FILE, read_app_file
@@ -302,6 +303,11 @@ def test_a_hostname_is_the_owners_before_the_boxs() -> None:
     assert every("Render")["RENDER_EXTERNAL_URL"] == "https://shop.example.org"
     alone = replace(AROUND, hosts=("staging--shop.localhost",))
     assert every("Render", alone)["RENDER_EXTERNAL_HOSTNAME"] == "staging--shop.localhost"
+
+
+def test_the_committed_table_is_not_stale() -> None:
+    page = (Path(__file__).parents[2] / "docs/compatibility.md").read_text("utf-8")
+    assert with_conventions(page) == page, "run scripts/reference and commit what it writes"
 
 
 def run(*words: str) -> Result:
