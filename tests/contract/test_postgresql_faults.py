@@ -7,12 +7,16 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pullet.domain.errors import ServiceFailed
+from pullet.domain.errors import DiskFull, ServiceFailed
 from pullet.domain.runtime import Phase
 from pullet.domain.services import Grant
 from pullet.drivers.services.postgresql import programs
@@ -256,3 +260,108 @@ async def test_a_server_that_was_there(world: PostgresWorld, tmp_path: Path) -> 
     for each in (origin, key):
         await provider.remove(each)
     assert "made" not in repr(await provider.capabilities())
+
+
+_CLONE = """
+import asyncio, sys
+from pathlib import Path
+from pullet.domain.home import Home
+from pullet.domain.identity import EnvironmentKey
+from pullet.domain.services import ServiceKey, ServiceSpec, ServiceType
+from pullet.drivers.process import ProcessRunner
+from pullet.drivers.runtime import cgroups
+from pullet.drivers.runtime.supervisor import ShimSupervisor
+from pullet.drivers.services.postgresql.provider import PostgresProvider
+
+def key(text):
+    app, environment, name = text.split("/")
+    return ServiceKey(EnvironmentKey(app, environment), name)
+
+async def main(home, origin, target):
+    runner = ProcessRunner()
+    provider = PostgresProvider(Home(Path(home)), runner, ShimSupervisor(runner, cgroups.detect(), use_systemd=False))
+    print("begins", flush=True)
+    spec = ServiceSpec(key(target).name, ServiceType.POSTGRESQL)
+    await provider.clone(key(origin), key(target), spec, lambda line: None)
+    print("done", flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_copy_may_be_killed_at_any_moment(world: PostgresWorld) -> None:
+    """By signal, in a process of its own: whatever it was doing, the next one succeeds and leaves nothing behind."""
+    origin, key = service(), service()
+    grant = await world.provided(origin, "one")
+    await world.app(grant).run("CREATE TABLE big AS SELECT i, repeat('x', 200) t FROM generate_series(1, 40000) i")
+    await world.provided(key, "mine")
+    words = (f"{each.environment.app}/{each.environment.name}/{each.name}" for each in (origin, key))
+    argv = (sys.executable, "-c", _CLONE, str(world.home.root), *words)
+    whole = await _cloned_for(argv, None)
+    for part in range(1, 8):
+        await world.app(grant).run(f"INSERT INTO record VALUES ('{part}')")
+        await _cloned_for(argv, whole * part / 8)
+        there = await world.read(await world.provided(key))
+        assert there >= {"one"} or there == {"mine"}
+    clone = await world.provider.clone(origin, key, world.spec(key), heard)
+    assert await world.read(clone) == await world.read(grant) == {"one", *map(str, range(1, 8))}
+    rest = "datname LIKE '%\\_new' OR datname LIKE '%\\_old'"
+    assert await world.superuser().rows(f"SELECT datname FROM pg_database WHERE {rest}") == []
+    assert not list((world.home.postgresql / "databases").glob("*.work"))
+
+
+async def _cloned_for(argv: tuple[str, ...], seconds: float | None) -> float:
+    """Copy until the end, or until it is killed; how long the copy itself took."""
+    child = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
+    assert child.stdout and await child.stdout.readline() == b"begins\n"
+    began = time.monotonic()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            assert await child.stdout.readline() == b"done\n"
+    took = time.monotonic() - began
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
+    await child.communicate()
+    return took
+
+
+async def test_a_full_disk_costs_no_committed_row() -> None:
+    with small_disk(400) as root:
+        tight = PostgresWorld(root)
+        grant = await tight.provided(service())
+        app = tight.app(grant)
+        await app.run("CREATE TABLE n (i int PRIMARY KEY, t text)")
+        filler = root / "filler"
+        filler.write_bytes(b"x" * (shutil.disk_usage(root).free - (8 << 20)))
+        confirmed = 0
+        with pytest.raises(DiskFull):
+            for number in range(10_000):
+                first = number * 1000
+                some = f"SELECT i, repeat(md5(i::text), 10) FROM generate_series({first}, {first + 999}) i"
+                await app.run(f"INSERT INTO n {some}")
+                confirmed += 1000
+        filler.unlink()
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(ServiceFailed, DiskFull):
+                    await tight.provider.ensure()
+                    assert int(await app.value("SELECT count(*)::text FROM n")) >= confirmed > 0
+                    break
+                await asyncio.sleep(0.2)
+        await app.run("INSERT INTO n VALUES (-1, 'there is room again')")
+        await tight.provider.stop()
+
+
+@contextlib.contextmanager
+def small_disk(megabytes: int) -> Iterator[Path]:
+    root = Path(tempfile.mkdtemp(prefix="pullet-pg-"))
+    mount = ("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0711", "tmpfs", str(root))
+    try:
+        if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+            pytest.skip("a small disk takes the right to mount one")
+        try:
+            yield root
+        finally:
+            subprocess.run(("umount", "--lazy", str(root)), check=True)
+    finally:
+        root.rmdir()

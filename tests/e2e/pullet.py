@@ -153,10 +153,13 @@ class Pullet:
     def get(self, name: str, path: str = "/", *, limit: float = 10.0) -> tuple[int, str]:
         return self.ask(f"{name}.localhost", path, limit=limit)
 
-    def ask(self, host: str, path: str = "/", *, limit: float = 10.0) -> tuple[int, str]:
+    def post(self, name: str, path: str = "/") -> tuple[int, str]:
+        return self.ask(f"{name}.localhost", path, method="POST")
+
+    def ask(self, host: str, path: str = "/", *, limit: float = 10.0, method: str = "GET") -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=limit)
         with contextlib.closing(connection):
-            connection.request("GET", path, headers={"Host": host})
+            connection.request(method, path, headers={"Host": host})
             answer = connection.getresponse()
             return answer.status, answer.read().decode("utf-8", "replace")
 

@@ -140,6 +140,9 @@ def test_a_branch_has_a_copy_and_neither_sees_what_the_other_writes(pullet: Pull
     assert counts(pullet)["photos"] == before["photos"] + 1
     assert counts(pullet, host)["photos"] == there["photos"] + 2
     assert counts(pullet, host)["files"] == there["files"] + 2
+    branch = host.partition("--")[0]
+    refused = pullet.run("db", "clone", "photos", "-e", branch, "--from", "production", "--service", "redis", "--yes")
+    assert (refused.code, "done twice" in refused.text) == (2, True)
 
 
 def _wait_for_preview(pullet: Pullet) -> list[str]:

@@ -16,6 +16,8 @@ class Unconfined:
     handed_over: list[tuple[Path, str]] = field(default_factory=list)
 
     def confine(self, command: Command, confinement: Confinement) -> Command:
+        missing = [path for path in (*confinement.readable, *confinement.writable) if not Path(path).exists()]
+        assert not missing, f"bubblewrap can show only what is there, which {missing} is not"
         self.confined.append((command, confinement))
         return command
 

@@ -393,4 +393,76 @@ CASES = [
         GRANIAN,
         {"PYTHONPATH": "backend"},
     ),
+    Case(
+        "streamlit",
+        {
+            "requirements.txt": "streamlit\n",
+            "streamlit_app.py": "import streamlit as st\nst.title('x')\n",
+            "helpers.py": "import streamlit as st\n",
+            "pages/more.py": "import streamlit as st\n",
+        },
+        "streamlit run streamlit_app.py",
+    ),
+    Case(
+        "tornado",
+        {
+            "requirements.txt": "tornado\n",
+            "server.py": "import tornado.web, tornado.ioloop\n"
+            "def main():\n    tornado.web.Application([]).listen(8888)\n"
+            "if __name__ == '__main__':\n    main()\n",
+        },
+        "python server.py",
+    ),
+    Case(
+        "aiohttp in a package",
+        {
+            "requirements.txt": "aiohttp\n",
+            "shop/__init__.py": "",
+            "shop/__main__.py": "from aiohttp import web\nfrom .views import make\n"
+            "if __name__ == '__main__':\n    web.run_app(make())\n",
+            "shop/views.py": "from aiohttp import web\ndef make():\n    return web.Application()\n",
+        },
+        "python -m shop",
+    ),
+    Case(
+        "gradio",
+        {"requirements.txt": "gradio\n", "app.py": "import gradio as gr\ngr.Interface(str, 'text', 'text').launch()\n"},
+        "python app.py",
+    ),
+    Case(
+        "dash without a server object",
+        {
+            "requirements.txt": "dash\n",
+            "app.py": "from dash import Dash, html\napp = Dash(__name__)\n"
+            "if __name__ == '__main__':\n    app.run(debug=True)\n",
+        },
+        "python app.py",
+    ),
+    Case(
+        "FastHTML by tuple and star",
+        {
+            "requirements.txt": "python-fasthtml\n",
+            "main.py": "from fasthtml.common import *\napp, rt = fast_app()\n"
+            "@rt('/')\ndef get(): return P('x')\nserve()\n",
+        },
+        "uvicorn main:app",
+        UVICORN,
+    ),
+    Case(
+        "an application wins over a script that runs it",
+        {
+            "requirements.txt": "flask\ngunicorn\n",
+            "app.py": FLASK,
+            "run.py": "from app import app\nimport flask\nif __name__ == '__main__':\n    app.run()\n",
+        },
+        "gunicorn --threads 4 run:app",
+    ),
+    Case(
+        "the standard library's server",
+        {
+            "server.py": "import http.server\nif __name__ == '__main__':\n"
+            "    http.server.HTTPServer(('', 8000), http.server.SimpleHTTPRequestHandler).serve_forever()\n",
+        },
+        "python server.py",
+    ),
 ]

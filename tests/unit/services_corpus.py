@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pullet.domain.services import ServiceSpec, ServiceType
 from tests.unit.detection_corpus import DJANGO, FASTAPI, FLASK, SETTINGS
@@ -51,7 +51,7 @@ def celery(file: str, code: str, requirements: str = "flask\ncelery[redis]") -> 
 READS = [
     "import os\nx = os.environ['DATABASE_URL']",
     "from os import environ\nx = environ.get('PGHOST')",
-    "import os\nx = os.getenv('POSTGRES_PASSWORD', 'x')",
+    "import os\nx = os.getenv('PGDATABASE', 'x')",
     "import environ\nenv = environ.Env()\nx = env('DATABASE_URL')",
     "import environ\nenv = environ.Env()\nx = env.db()",
     "import environ\nenv = environ.Env()\nx = env.db('DATABASE_URL', default='sqlite:///db.sqlite3')",
@@ -78,7 +78,11 @@ CASES = [
         (sqlite("a.db"),),
     ),
     Case("written, not read", flask("import os\nos.environ['REDIS_URL'] = 'x'", "celery")),
-    Case("celery and a broker that is read", flask("import os\nos.getenv('CELERY_BROKER_URL')", "celery"), (REDIS,)),
+    Case(
+        "celery and a broker that is read",
+        flask("import os\nos.getenv('CELERY_BROKER_URL')", "celery"),
+        (replace(REDIS, names=(("CELERY_BROKER_URL", "url"),)),),
+    ),
     Case("both", flask(READ, "asyncpg\nredis"), (DB, REDIS)),
     Case(
         "poetry",

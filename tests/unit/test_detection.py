@@ -311,3 +311,46 @@ def test_applications_survive_being_text(application: Application) -> None:
 )
 def test_which_server_a_command_starts(command: str, server: Server | None) -> None:
     assert server_of(command) == server
+
+
+CLICK = "import click\n@click.command('init-db')\ndef init_db_command():\n    pass\n"
+FACTORY = "from flask import Flask\ndef create_app(test_config=None):\n    app = Flask(__name__)\n    return app\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "release", "first"),
+    [
+        (
+            {"requirements.txt": "flask\nflask-migrate", "app.py": FLASK, "migrations/env.py": ""},
+            "flask --app app:app db upgrade",
+            "",
+        ),
+        ({"requirements.txt": "flask\nflask-migrate", "app.py": FLASK}, "", ""),
+        ({"requirements.txt": "fastapi\nalembic", "main.py": FASTAPI, "alembic.ini": ""}, "alembic upgrade head", ""),
+        ({"requirements.txt": "fastapi", "main.py": FASTAPI, "alembic.ini": ""}, "", ""),
+        ({"shop/__init__.py": FACTORY, "shop/db.py": CLICK}, "", "flask --app shop:create_app init-db"),
+        (
+            {"app.py": FLASK + "@app.cli.command()\ndef create_tables():\n    pass\n"},
+            "",
+            "flask --app app:app create-tables",
+        ),
+        ({"app.py": FLASK + "@app.cli.command('drop-db')\ndef drop():\n    pass\n"}, "", ""),
+        ({"app.py": FLASK, "create_db.py": "from app import db\ndb.create_all()\n"}, "", "python create_db.py"),
+        ({"app.py": FLASK, "create_db.py": "print('no tables')\n"}, "", ""),
+        (
+            {"main.py": FASTAPI, "pyproject.toml": "[project]\nname='x'\nscripts = {init_db = 'shop.db:init'}\n"},
+            "",
+            'python -c "from shop.db import init; init()"',
+        ),
+        (
+            {"app.py": FLASK, "shop/db.py": CLICK, "Procfile": "web: flask init-db && gunicorn app:app"},
+            "",
+            "flask init-db",
+        ),
+        ({"app.py": FLASK, "shop/db.py": CLICK, "pullet.toml": "[release]\nfirst = []"}, "", ""),
+        (DJANGO, "python manage.py migrate --noinput", ""),
+    ],
+)
+def test_how_tables_come_about(files: dict[str, str], release: str, first: str) -> None:
+    spec = understood(files)
+    assert ("\n".join(spec.release_commands), "\n".join(spec.first_commands)) == (release, first)

@@ -287,3 +287,52 @@ async def test_what_a_migration_could_spoil_is_kept_and_offered(world: World, db
     assert "--snapshot" in world.store.deployments.of(SHOP)[0].hint
     [kept] = world.home.snapshots.glob("shop/production/2/db")
     assert (kept / "records" / "row").exists()
+
+
+async def test_what_makes_the_tables_runs_once_and_only_on_new_data(world: World) -> None:
+    first = '[release]\nfirst = ["make-tables"]\n'
+    world.fleet.edit_by_hand("shop", with_previews(world.fleet_text()))
+    world.repository.commit(shop("one", more=first))
+    async with world.daemon() as target:
+        await until(lambda: "one" in live(world))
+        assert ran(world) == ["make-tables"]
+        world.repository.commit(shop("two", more=first))
+        world.repository.commit(shop("branch", more=first), branch="login")
+        target.wake_sources()
+        await until(lambda: "two" in live(world) and "branch" in live(world, PREVIEW))
+    assert ran(world) == ["make-tables"]  # neither on data that are there, nor on a copy of them
+
+
+async def test_data_that_were_restored_are_not_new(world: World, db: FakeProvider) -> None:
+    await db.provide(ServiceKey(SHOP, "db"), ServiceSpec("db", ServiceType.POSTGRESQL))
+    world.repository.commit(shop("one", more='[release]\nfirst = ["make-tables"]\n'))
+    async with world.daemon():
+        await until(lambda: "one" in live(world))
+    assert ran(world) == []
+
+
+async def test_what_makes_the_tables_is_tried_again_where_it_failed(world: World) -> None:
+    world.runtime.run_results["make-tables"] = RunResult(1, 0.1, "no")
+    world.repository.commit(shop("one", more='[release]\nfirst = ["make-tables"]\n'))
+    async with world.daemon() as target:
+        await until(lambda: [each.outcome for each in world.store.deployments.of(SHOP)][:1] == [Outcome.FAILED])
+        del world.runtime.run_results["make-tables"]
+        world.repository.commit(shop("two", more='[release]\nfirst = ["make-tables"]\n'))
+        target.wake_sources()
+        await until(lambda: "two" in live(world))
+    assert ran(world) == ["make-tables", "make-tables"]
+
+
+async def test_without_data_that_outlive_releases_each_begins_anew(world: World) -> None:
+    toml = '[release]\nfirst = ["make-tables"]\n'
+    world.repository.commit({**app("one"), "pullet.toml": toml})
+    async with world.daemon() as target:
+        await until(lambda: "one" in live(world))
+        world.repository.commit({**app("two"), "pullet.toml": toml})
+        target.wake_sources()
+        await until(lambda: "two" in live(world))
+    assert ran(world) == ["make-tables", "make-tables"]
+
+
+def ran(world: World) -> list[str]:
+    return [request.command for request in world.runtime.ran]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from pullet.domain.app import AppSpec, Schedule
 from pullet.domain.fleet import EnvironmentSpec, Track, TrackKind
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.services import ServiceSpec, ServiceType
 from pullet.reconcile.understanding import apply_overrides, understand_app
 from tests.fakes.source import FakeTree
+from tests.unit.detection_corpus import DJANGO, SETTINGS
 from tests.unit.services_corpus import DB, REDIS, flask
 
 READS = "import os\nx = os.environ['DATABASE_URL']"
@@ -44,3 +49,28 @@ async def test_an_address_in_the_fleet_file_takes_the_place_of_a_detected_servic
     spec = await understood(flask(READS, "asyncpg\nredis"))
     assert apply_overrides(spec, environment({"LOG": "x"}, {})).services == (DB, REDIS)
     assert apply_overrides(spec, environment({"REDIS_URL": "x"}, {"DATABASE_URL": "age:x"})).services == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "given"),
+    [
+        ("ALLOWED_HOSTS = [os.environ.get('NAMES')]", "shop.example.org"),
+        ("ALLOWED_HOSTS = os.environ['NAMES'].split(',')", "shop.example.org,shop.localhost"),
+        ("ALLOWED_HOSTS = os.getenv('NAMES', 'x y').split()", "shop.example.org shop.localhost"),
+        ("ALLOWED_HOSTS = config('NAMES', cast=Csv())", "shop.example.org,shop.localhost"),
+        ("ALLOWED_HOSTS = env.list('NAMES')", "shop.example.org,shop.localhost"),
+        ("ALLOWED_HOSTS = [h.strip() for h in os.environ['NAMES'].split(',')]", "shop.example.org,shop.localhost"),
+        (
+            "CSRF_TRUSTED_ORIGINS = env.list('NAMES')",
+            "https://shop.example.org,http://shop.example.org,https://shop.localhost,http://shop.localhost",
+        ),
+        ("ALLOWED_HOSTS = ['*']", None),
+        ("OTHER = os.environ['NAMES']", None),
+    ],
+)
+async def test_settings_that_read_their_hostnames_are_given_them(setting: str, given: str | None) -> None:
+    spec = await understood({**DJANGO, "shop/settings.py": SETTINGS + setting})
+    where = replace(environment({}, {}), domains=("shop.example.org",))
+    assert dict(apply_overrides(spec, where).variables).get("NAMES") == given
+    own = replace(where, variables=(("NAMES", "mine"),))
+    assert dict(apply_overrides(spec, own).variables)["NAMES"] == "mine"

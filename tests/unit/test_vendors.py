@@ -65,6 +65,7 @@ def test_what_a_vendors_file_becomes(case: Case) -> None:
     spec = understood(case.files)
     assert {process.name: process.command for process in spec.processes} == case.processes
     assert spec.release_commands == case.release
+    assert spec.first_commands == case.first
     assert spec.build_commands == case.build
     assert dict(spec.variables) == case.variables
     assert spec.secrets_generated == case.generated

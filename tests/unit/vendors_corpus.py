@@ -18,6 +18,7 @@ class Case:
     files: dict[str, str]
     processes: dict[str, str]
     release: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
     build: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     generated: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ CASES = [
             "Send-mail": "celery -A app worker",
         },
         ("flask db upgrade",),
+        (),
         ("flask digest compile",),
         {"GREETING": 'hello: "you"', "LOG_LEVEL": "info"},
         ("SECRET_KEY",),
@@ -92,6 +94,7 @@ CASES = [
         },
         {"web": "python -m gunicorn shop.wsgi"},
         ("python manage.py migrate --noinput",),
+        (),
         ("python manage.py collectstatic --no-input",),
         services=("sqlite",),
     ),
@@ -148,6 +151,7 @@ databases: [{engine: PG, name: db}]
         | {"app.json": '{"scripts": {"postdeploy": "flask db upgrade && python seed.py"}, "addons": ["heroku-redis"]}'},
         {"web": "gunicorn --threads 4 app:app"},
         ("flask db upgrade",),
+        first=("python seed.py",),
         services=("valkey",),
     ),
     Case(
@@ -169,6 +173,7 @@ variables: {env: {A: "1"}}
         },
         {"web": "gunicorn -b unix:$SOCKET app:app", "queue": "celery -A app worker"},
         ("flask db upgrade",),
+        (),
         ("flask digest compile",),
         {"A": "1"},
         services=("postgresql", "volume"),
@@ -202,7 +207,7 @@ services: {cache: {type: "redis:7"}}
             "src/__init__.py": "",
         },
         {"web": "python -m gunicorn shop:app -c src/gunicorn.conf.py"},
-        ("python src/shop/seed_data.py",),
+        first=("python src/shop/seed_data.py",),
         variables={"PYTHONPATH": "src"},
     ),
     Case(

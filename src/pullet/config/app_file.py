@@ -149,6 +149,13 @@ class ReleaseSection(Section):
         "`[]` runs none, also where one would be detected.",
         examples=[["python manage.py migrate --noinput"]],
     )
+    first: list[CommandLine] | None = Field(
+        None,
+        max_length=50,
+        description="Commands that run once after those above where the app's data are new: to make tables, or to put "
+        "in what every installation has. `[]` runs none, also where one would be detected.",
+        examples=[["flask init-db"]],
+    )
     sanitize: list[CommandLine] = Field(
         default_factory=list,
         max_length=50,
@@ -156,6 +163,9 @@ class ReleaseSection(Section):
         "data, before anything serves: to take out what only the original may hold.",
         examples=[["python manage.py anonymise"]],
     )
+
+
+ServiceField = Literal["url", "text", "host", "port", "user", "password", "database", "engine"]
 
 
 class Service(Section):
@@ -174,6 +184,15 @@ class Service(Section):
         True, description="`false` makes valkey a cache: nothing is kept on disk, the least used goes when it is full."
     )
 
+    variables: dict[VariableName, ServiceField] = Field(
+        default_factory=dict,
+        description="Under which further names the app reads the address, and what of it each holds.",
+        examples=[{"DB_HOST": "host", "DB_PASSWORD": "password"}],
+    )
+    scheme: Annotated[str, matching(r"[a-z][a-z0-9+.-]{0,40}", "a URL scheme")] | None = Field(
+        None, description="The URL's scheme, such as `postgresql+asyncpg`. Default: what the app's libraries take."
+    )
+
     @model_validator(mode="after")
     def _fits_its_type(self) -> Service:
         if self.extensions and self.type != "postgresql":
@@ -182,13 +201,24 @@ class Service(Section):
             raise ValueError("a path with sqlite and volume only")
         if self.path in (None, ".") and self.type in ("sqlite", "volume"):
             raise ValueError('a path for sqlite and volume, such as "media"')
+        if self.type in ("sqlite", "volume") and (self.variables or self.scheme):
+            raise ValueError("variables and scheme with postgresql and valkey only")
         if self.type != "valkey" and (self.memory is not None or not self.persistent):
             raise ValueError("memory and persistent with valkey only")
         return self
 
     def spec(self, name: str) -> ServiceSpec:
         kind = ServiceType.VALKEY if self.type == "redis" else ServiceType(self.type)
-        return ServiceSpec(name, kind, tuple(self.extensions), self.path or "", self.memory, self.persistent)
+        return ServiceSpec(
+            name,
+            kind,
+            tuple(self.extensions),
+            self.path or "",
+            self.memory,
+            self.persistent,
+            tuple(self.variables.items()),
+            self.scheme or "",
+        )
 
 
 class Secrets(Section):

@@ -34,7 +34,8 @@ class _Writer:
         spec = self._spec
         yield ["[app]", *self._app()]
         yield ["[build]", *self._list("build.commands", spec.build_commands)]
-        yield ["[release]", *self._list("release.commands", spec.release_commands)]
+        release = self._list("release.commands", spec.release_commands)
+        yield ["[release]", *release, *self._list("release.first", spec.first_commands)]
         for process in spec.processes:
             yield [f"[processes.{process.name}]", *self._process(process)]
         for schedule in spec.schedules:
@@ -99,7 +100,7 @@ def _reasons(decision: Decision) -> Iterator[str]:
 def _runners_up(decision: Decision, key: str) -> Iterator[str]:
     for found in decision.runners_up[:3]:
         lines = found.value.split("\n")
-        shown = f"[{', '.join(map(_text, lines))}]" if key in ("commands", "generated") else _text(found.value)
+        shown = f"[{', '.join(map(_text, lines))}]" if key in ("commands", "first", "generated") else _text(found.value)
         yield _comment(f"{key} = {shown}  # {found.place}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pullet.domain.hosts import HostForm
 from pullet.domain.personality import Personality
 from pullet.domain.services import ServiceSpec
 
@@ -160,10 +161,14 @@ class AppSpec:
     processes: tuple[Process, ...]
     build_commands: tuple[str, ...] = ()
     release_commands: tuple[str, ...] = ()
+    first_commands: tuple[str, ...] = ()
+    """Run after the release commands where the app's data are new: what makes tables and the like once."""
     sanitize_commands: tuple[str, ...] = ()
     """Run after the release commands in an environment whose data were copied from another one's."""
     static: tuple[StaticMount, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[tuple[str, HostForm], ...] = ()
+    """Variable -> in which form the app reads its hostnames there."""
     secrets_required: tuple[str, ...] = ()
     secrets_generated: tuple[str, ...] = ()
     secrets_sealed: tuple[tuple[str, str], ...] = ()

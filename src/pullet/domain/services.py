@@ -35,6 +35,10 @@ class ServiceSpec:
     """Bytes that valkey may hold; None leaves the platform's default."""
     persistent: bool = True
     """False makes valkey a cache: nothing is written to disk, and what is least used goes when it is full."""
+    names: tuple[tuple[str, str], ...] = ()
+    """Variable -> field of the address that the app reads there beyond the usual ones: `("DB_HOST", "host")`."""
+    scheme: str = ""
+    """Of the URL, where the app's libraries want another one than the usual: `postgresql+asyncpg`."""
 
 
 @dataclass(frozen=True, order=True)

@@ -67,12 +67,16 @@ async def clone(control: Control, key: EnvironmentKey, origin: str, name: str | 
     there = [state for state in await control.neighbours.services.observe(key) if name in (None, state.key.name)]
     if not there:
         raise NotFound(f"{key} has no {name or 'service'}", hint=f"`pullet services {key.app}` lists what there is.")
-    specs = [_safekeeping(control).spec_of(state) for state in there]
+    data = [state for state in there if state.type.holds_data]
+    if not data:
+        hint = f"To have it all the same: `pullet db dump` of {origin}, `pullet db restore` here."
+        raise UsageError(f"What waits in {there[0].key} would be done twice if it were copied", hint=hint)
+    specs = [_safekeeping(control).spec_of(state) for state in data]
 
     async def work(log: Callable[[str], None]) -> str:
         async with _still(control, key):
             await control.neighbours.services.clone(source, key, specs, log)
-        return f"{key} has a copy of the data of {source}."
+        return f"{key} has a copy of {', '.join(spec.name for spec in specs)} of {source}."
 
     async for progress in _reported(work):
         yield progress

@@ -15,6 +15,7 @@ from pullet.reconcile.copies import Copies
 from pullet.reconcile.departure import Departure
 from pullet.reconcile.links import place_link
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.newness import Newness
 from pullet.reconcile.snapshots import Snapshots
 from pullet.reconcile.workplaces import Workplaces
 
@@ -27,15 +28,21 @@ class Preparation:
         self._environment = environment
         self._workplaces = Workplaces(neighbours)
         self._copies = Copies(neighbours, environment)
+        self._newness = Newness(neighbours, environment)
 
     async def prepare(self, release: Release, log: LogSink) -> None:
         """Idempotent but for the app's own commands, which are run again where this was interrupted."""
         assert release.spec is not None
         Departure(self._world, self._environment.key).plan(takes_its_data=self._environment.preview)
+        await self._newness.note(release.spec.services)
         await self._copies.make(release.spec.services, log)
         grant = await self._world.services.provide(release.id.environment, release.spec.services, log)
         await self._persist(release, grant)
         await self._migrate(release, log)
+        if self._newness.holds(release.spec.services):
+            for command in release.spec.first_commands:
+                await self._run(release, command, "first", log)
+            self._newness.finish()
         if self._copies.unsanitized:
             for command in release.spec.sanitize_commands:
                 await self._run(release, command, "sanitize", log)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pullet.domain.addresses import as_asked
 from pullet.domain.errors import ConfigError, PulletError, ServiceFailed
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType
@@ -29,7 +30,8 @@ class Services:
         """Have them all there; everything they give as one. Raises ServiceFailed, DiskFull."""
         given = {}
         for spec in specs:
-            given[spec] = await self.provider(spec.type).provide(ServiceKey(environment, spec.name), spec)
+            grant = await self.provider(spec.type).provide(ServiceKey(environment, spec.name), spec)
+            given[spec] = as_asked(grant, spec)
             log(f"{spec.name}: {spec.type} provided")
         self._given[environment] = given
         return merged(given[spec] for spec in specs)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from pullet.analysis.detection import files_to_read, services_beside, understand
+from pullet.analysis.detection import as_read, files_to_read, services_beside, understand
 from pullet.config.app_file import APP_FILE, PYPROJECT, find_app_file
 from pullet.domain.app import AppSpec, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
+from pullet.domain.hosts import written
 from pullet.ports import Tree
 
 
@@ -28,18 +29,20 @@ async def understand_app(tree: Tree, name: str) -> AppSpec:
     # A table of the owner's own takes the place of what was detected, also an empty one.
     schedules = app_file.schedule_specs() if "schedule" in app_file.model_fields_set else spec.schedules
     gates = tuple(gate for gate, table in app_file.gates if table)
-    services = (*app_file.service_specs(), *spec.services)
+    decisions = {decision.subject: decision for decision in spec.decisions}
+    services = (*(as_read(service, decisions) for service in app_file.service_specs()), *spec.services)
     return replace(spec, gates=gates, services=services, schedules=schedules)
 
 
 def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
     """What the fleet says about this environment wins over what the app says about itself."""
     overrides = dict(environment.processes)
+    hosts = {name: written(environment.hosts, form) for name, form in spec.hosts}
     return replace(
         spec,
         processes=tuple(_override(process, overrides.get(process.name)) for process in spec.processes),
         services=services_beside(spec, (name for name, _ in (*environment.variables, *environment.secrets))),
-        variables=tuple({**dict(spec.variables), **dict(environment.variables)}.items()),
+        variables=tuple({**hosts, **dict(spec.variables), **dict(environment.variables)}.items()),
         secrets_sealed=environment.secrets,
         personality=replace(spec.personality, hosts=environment.hosts) if spec.personality else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pullet.analysis.detection.detectors import dependencies
 from pullet.analysis.detection.servers import REQUIREMENTS, server_of
@@ -20,6 +21,7 @@ from pullet.domain.app import (
     StaticMount,
 )
 from pullet.domain.errors import ConfigError
+from pullet.domain.hosts import HostForm
 from pullet.domain.services import ServiceSpec, ServiceType
 
 
@@ -34,9 +36,11 @@ def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
         processes=processes,
         build_commands=_lines(values, "build.commands"),
         release_commands=_lines(values, "release.commands"),
+        first_commands=_lines(values, "release.first"),
         sanitize_commands=_lines(values, "release.sanitize"),
         static=tuple(StaticMount(url.rstrip("/"), folder) for url, folder in _table(values, "static")),
         variables=tuple(_table(values, "variables")),
+        hosts=tuple((name, HostForm(form)) for name, form in _table(values, "hosts")),
         secrets_required=_lines(values, "secrets.required"),
         secrets_generated=_lines(values, "secrets.generated"),
         services=tuple(_detected_services(decisions)),
@@ -87,7 +91,21 @@ def _detected_services(decisions: Mapping[str, Decision]) -> Iterator[ServiceSpe
         certain = decision.evidence[0].confidence is Confidence.CERTAIN
         if table == "services" and key == "type" and decision.value and not certain:
             path = decisions.get(f"services.{name}.path")
-            yield ServiceSpec(name, ServiceType(decision.value), path=path.value if path else "")
+            yield as_read(ServiceSpec(name, ServiceType(decision.value), path=path.value if path else ""), decisions)
+
+
+def as_read(spec: ServiceSpec, decisions: Mapping[str, Decision]) -> ServiceSpec:
+    """The service under the names that the code reads, with the URL that its libraries take; what is declared wins."""
+    prefix = f"services.{spec.name}.variables."
+    names = {
+        subject.removeprefix(prefix): found.value for subject, found in decisions.items() if subject.startswith(prefix)
+    }
+    scheme = decisions.get(f"services.{spec.name}.scheme")
+    return replace(
+        spec,
+        names=tuple({**names, **dict(spec.names)}.items()),
+        scheme=spec.scheme or (scheme.value if scheme else ""),
+    )
 
 
 def _schedules(values: Mapping[str, str]) -> Iterator[Schedule]:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from pullet.analysis.detection.detectors import celery, django, services, sqlite
-from pullet.analysis.detection.drivers import POSTGRESQL, VALKEY, address_in
+from pullet.analysis.detection.drivers import POSTGRESQL, VALKEY
+from pullet.analysis.detection.names import CANONICAL, address_in, field_of
 from pullet.analysis.detection.vendors import reading
 from pullet.domain.app import AppSpec, Confidence, Decision, Evidence
 from pullet.domain.services import ServiceSpec
@@ -50,7 +51,25 @@ def decide_services(evidence: Sequence[Evidence], decisions: Mapping[str, Decisi
     }
     settled = {*declared.values(), *_own(_variables(decisions))}
     wanted = {kind: each for kind, each in found.items() if kind not in settled}
-    return dict(_decisions(wanted, taken=set(declared)))
+    chosen = dict(_decisions(wanted, taken=set(declared)))
+    return chosen | _asked_for(facts, {**declared, **_declared(chosen)})
+
+
+def _asked_for(facts: _Facts, there: Mapping[str, str]) -> dict[str, Decision]:
+    """Under which names, and with which URL scheme, the app wants the address of each service that is there."""
+    found: dict[str, Decision] = {}
+    firsts = {
+        kind: name for name, kind in reversed(list(there.items()))
+    }  # names say nothing about a second of its type
+    for kind, name in firsts.items():
+        for read in facts.reads(kind):
+            field = field_of(read.value)
+            if field and field[0] == kind and read.value not in CANONICAL.get(kind, ()):
+                subject = f"services.{name}.variables.{read.value}"
+                found[subject] = _decision(subject, field[1], (read,))
+        if kind == POSTGRESQL and (scheme := facts.of(services.SCHEME)):
+            found[f"services.{name}.scheme"] = _decision(f"services.{name}.scheme", scheme[0].value, scheme[:1])
+    return found
 
 
 def services_beside(spec: AppSpec, variables: Iterable[str]) -> tuple[ServiceSpec, ...]:

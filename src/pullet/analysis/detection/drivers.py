@@ -1,4 +1,4 @@
-"""Packages that need a backing service, and variables that lead to one. Data, and how names are compared with it."""
+"""Packages that need a backing service. Data, and how names are compared with it."""
 
 from __future__ import annotations
 
@@ -40,24 +40,9 @@ EXTRAS = {
     "valkey": VALKEY,
 }
 
-_VARIABLES = {
-    POSTGRESQL: re.compile(r"DATABASE_URL|POSTGRES(QL)?_[A-Z_]{1,40}|PG(HOST|HOSTADDR|PORT|USER|PASSWORD|DATABASE)"),
-    VALKEY: re.compile(r"(REDIS|VALKEY)_[A-Z_]{1,40}|CELERY_BROKER_URL"),
-}
-
 
 def needed_by(requirement: str) -> str | None:
     """The type of service that a requirement, as `celery[redis]`, is a driver for."""
     name, _, extras = requirement.rstrip("]").partition("[")
     found = (EXTRAS.get(re.sub(r"[-_.]+", "-", extra)) for extra in extras.split(","))
     return PACKAGES.get(name) or next((service for service in found if service), None)
-
-
-def led_to_by(variable: str) -> str | None:
-    """The type of service whose address a variable holds."""
-    return next((service for service, names in _VARIABLES.items() if names.fullmatch(variable)), None)
-
-
-def address_in(variable: str) -> str | None:
-    """The type of service that an app has of its own where this variable is set by hand: `REDIS_URL`, `PGHOST`."""
-    return led_to_by(variable) if variable.endswith(("_URL", "HOST", "HOSTADDR")) else None

@@ -51,6 +51,8 @@ class ModuleFacts:
     """Modules, and names in modules, that are imported; absolute."""
     absolute: set[str] = field(default_factory=set)
     """Those written without leading dots."""
+    stars: list[str] = field(default_factory=list)
+    """Modules all of whose names are imported."""
     classes: dict[str, Made] = field(default_factory=dict)
     """Classes of the module whose instances are applications."""
     factories: dict[str, Made] = field(default_factory=dict)
@@ -115,6 +117,8 @@ def _import(facts: ModuleFacts, statement: ast.Import) -> None:
 def _import_from(facts: ModuleFacts, statement: ast.ImportFrom, package: str) -> None:
     module = _absolute(statement, package)
     for alias in statement.names:
+        if alias.name == "*":
+            facts.stars.append(module)
         source = f"{module}.{alias.name}" if module else alias.name
         facts.imports[alias.asname or alias.name] = source
         facts.imported.update((module, source))
@@ -190,7 +194,9 @@ def _signature(function: _Function, skip: int = 0) -> Made | None:
 
 
 def _assignment(facts: ModuleFacts, targets: list[ast.expr], value: ast.expr) -> None:
-    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    # `app, route = fast_app()`: what is made comes first
+    firsts = [target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target for target in targets]
+    names = [target.id for target in firsts if isinstance(target, ast.Name)]
     for name in names:
         if isinstance(value, ast.Name) and value.id in facts.offers and name in OBJECT_NAMES:
             facts.offers[name] = facts.offers[value.id]
@@ -228,4 +234,5 @@ def _link(facts: ModuleFacts, call: ast.Call) -> Link | None:
 
 def _resolve(facts: ModuleFacts, name: str) -> str:
     first, dot, rest = name.partition(".")
-    return facts.imports.get(first, first) + dot + rest
+    starred = next((star for star in facts.stars if framework_of(f"{star}.{first}")), "")
+    return facts.imports.get(first, f"{starred}.{first}" if starred else first) + dot + rest

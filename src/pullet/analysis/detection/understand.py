@@ -12,10 +12,11 @@ from pullet.analysis.detection.application import Application
 from pullet.analysis.detection.assemble import assemble
 from pullet.analysis.detection.backing import decide_services, decide_workers, is_fact
 from pullet.analysis.detection.decide import Rank, Tie, decide, decide_all
-from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points
+from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points, programs
 from pullet.analysis.detection.frameworks import OBJECT_NAMES
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.servers import PREFERENCE, choose_server, serve
+from pullet.analysis.detection.tables import decide_schema
 from pullet.analysis.detection.vendors.personality import personality_of
 from pullet.domain.app import AppSpec, Confidence, Decision, Evidence, Place
 from pullet.domain.declared import Declared
@@ -82,13 +83,17 @@ def _root_evidence(repository: Repository) -> Evidence:
 
 def _understand_root(repository: Repository, declared: Declared, name: str, more: Iterable[Evidence]) -> AppSpec:
     evidence = [*more, *declared.evidence, *(found for detector in DETECTORS for found in detector(repository))]
-    settings = [found for found in evidence if found.subject != entry_points.SUBJECT and not is_fact(found.subject)]
+    apart = (entry_points.SUBJECT, programs.SUBJECT)
+    settings = [found for found in evidence if found.subject not in apart and not is_fact(found.subject)]
     decisions = decide_all(settings)
     _decide_command(evidence, decisions, name)
     _decide_import_root(evidence, decisions)
+    if _COMMAND not in decisions:
+        _decide_program(evidence, decisions, name)
     if not any(_is_command(subject) for subject in decisions):
         raise _nothing_found(repository, name)
     decisions |= decide_services(evidence, decisions) | decide_workers(evidence, decisions)
+    decisions |= decide_schema(evidence, decisions)
     return replace(assemble(repository.root, decisions), personality=personality_of(decisions, evidence))
 
 
@@ -148,6 +153,16 @@ _SETS_PATH = re.compile(r"--(chdir|app-dir|pythonpath)\b(?!=\.( |$))|\bcd ")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")
 
 
+def _decide_program(evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str) -> None:
+    """The web command of an app that serves by itself."""
+    try:
+        chosen = decide(programs.SUBJECT, evidence, programs.rank)
+    except Tie as tie:
+        raise _ambiguous_programs(name, tie.tied) from None
+    if chosen is not None:
+        decisions[_COMMAND] = Decision(_COMMAND, chosen.value, chosen.evidence, chosen.runners_up)
+
+
 def _wanted_interfaces(decisions: Mapping[str, Decision], available: Collection[str]) -> Collection[str]:
     """What the settings ask for, else what the app's own servers can serve, else anything."""
     if told := decisions.get(django.INTERFACE_SUBJECT):
@@ -191,6 +206,15 @@ def _ambiguous(name: str, tied: Sequence[Evidence], available: Collection[str]) 
         f"Found {len(tied)} web apps in {name}, equally likely: {targets}",
         context="\n".join(lines),
         hint=f'Say which in pullet.toml:\n[processes.web]\ncommand = "{commands[0]}"',
+    )
+
+
+def _ambiguous_programs(name: str, tied: Sequence[Evidence]) -> AmbiguousApp:
+    return AmbiguousApp(
+        f"Found {len(tied)} programs in {name} that serve, equally likely: "
+        + " and ".join(found.value for found in tied[:_NAMED]),
+        context="\n".join(f"{found.place}: {found.because}" for found in tied[:_NAMED]),
+        hint=f'Say which in pullet.toml:\n[processes.web]\ncommand = "{tied[0].value}"',
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pullet.domain.addresses import while_building
 from pullet.domain.app import AppSpec
 from pullet.domain.command import Command
 from pullet.domain.errors import BuildFailed, CommandFailed, DiskFull
@@ -132,7 +133,8 @@ def build_command(
 ) -> Command:
     """One build command as the app's owner wrote it: a shell line, run in the app's root.
 
-    Secrets are not known while building; each that the app names has a placeholder, as settings often insist on it.
+    Neither secrets nor services are known while building; each that the app names has a placeholder, as settings often
+    insist on it.
     """
     sealed = (name for name, _ in spec.secrets_sealed)
     named = dict.fromkeys((*spec.secrets_required, *spec.secrets_generated, *sealed), _PLACEHOLDER)
@@ -141,6 +143,7 @@ def build_command(
         cwd=tree / spec.root,
         environment={
             **network,
+            **{name: value for service in spec.services for name, value in while_building(service).items()},
             **named,
             **dict(spec.variables),
             "PATH": f"{environment.folder / 'bin'}:{SYSTEM_PATH}",

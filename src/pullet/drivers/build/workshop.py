@@ -99,6 +99,7 @@ class Workshop:
         `own`: the variables that come from Pullet's settings. Places that they name can be read; those that a
         repository's variables name cannot, or a variable could bring any folder of the box into the sandbox.
         """
+        self.home.pythons.mkdir(parents=True, exist_ok=True)  # the first build of all may have to be confined
         confinement = Confinement(
             app=job.app,
             writable=tuple(map(str, writable)),

@@ -12,8 +12,11 @@ from pullet.analysis.detection.detectors import (
     django,
     entry_points,
     gunicorn,
+    hosts,
     procfile,
+    programs,
     python_version,
+    schema,
     secret_key,
     services,
     sqlite,
@@ -35,5 +38,8 @@ DETECTORS: tuple[Detector, ...] = (
     sqlite.detect,
     celery.detect,
     gunicorn.detect,
+    programs.detect,
+    hosts.detect,
+    schema.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""

@@ -41,7 +41,7 @@ _MAKERS = re.compile(
     rf"\b(?:{'|'.join(sorted({name for _, name in CONSTRUCTORS} | {'Dash'}))})\b"
     rf"|\bimport[ \t]+(?:{'|'.join(sorted({package.partition('.')[0] for package, _ in CONSTRUCTORS} | {'dash'}))})\b"
 )
-_WORDS = (*METHODS, "start_response", "(scope,", "self, scope,")
+_WORDS = (*METHODS, "start_response", "(scope,", "self, scope,", "fast_app(", "FastHTML(")
 
 
 def detect(repository: Repository) -> Iterable[Evidence]:

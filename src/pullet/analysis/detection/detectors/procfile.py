@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pullet.analysis.detection.repository import Repository
-from pullet.analysis.detection.vendors.mining import Found, Mined, mine
+from pullet.analysis.detection.vendors.mining import Found, Mined, is_seed, mine
 from pullet.domain.app import Confidence, Evidence
 
 FILES = ("Procfile", "procfile", "Procfile.prod", "Procfile.production")
@@ -22,6 +22,7 @@ def detect(repository: Repository) -> Iterable[Evidence]:
     """Of the first file there is."""
     path = next((path for path in FILES if repository.text(path)), FILES[0])
     release: list[Found] = []
+    first: list[Found] = []
     for number, line in enumerate(repository.text(path).splitlines()[:_LINES], 1):
         name, _, command = (part.strip() for part in line.partition(":"))
         if not _NAME.fullmatch(name) or not command or not command.isprintable():
@@ -30,13 +31,16 @@ def detect(repository: Repository) -> Iterable[Evidence]:
         if name == "release":
             release.insert(0, found)
         elif name == "web" and (mined := _mined(repository, found)):
-            release += [*mined.release, *mined.build]
+            before = [*mined.release, *mined.build]
+            first += [each for each in before if is_seed(each.command)]
+            release += [each for each in before if each not in first]
             yield from _taken_apart(mined)
         else:
             yield _say(f"processes.{name}.command", found, f"names a {name} process")
-    if release:
-        lines = "\n".join(dict.fromkeys(found.command for found in release))
-        yield _say("release.commands", Found(lines, release[0].place), "says what a deployment does first")
+    for subject, commands in (("release.commands", release), ("release.first", first)):
+        if commands:
+            lines = "\n".join(dict.fromkeys(found.command for found in commands))
+            yield _say(subject, Found(lines, commands[0].place), "says what a deployment does first")
 
 
 def _mined(repository: Repository, found: Found) -> Mined | None:

@@ -7,18 +7,43 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pullet.analysis.detection.detectors.dependencies import requirements
-from pullet.analysis.detection.drivers import led_to_by, needed_by
+from pullet.analysis.detection.drivers import needed_by
+from pullet.analysis.detection.names import field_of
 from pullet.analysis.detection.repository import Repository, dotted_name, literal_text
 from pullet.domain.app import Confidence, Evidence
 
 DRIVER, READ, CELERY = "fact.driver", "fact.read", "fact.celery"
 """Subjects, followed by the type of service: `fact.driver.postgresql`."""
 
+SCHEME = "fact.scheme"
+"""Subject; the value is the scheme of the URL by which SQLAlchemy finds the driver that is installed."""
+
 _DETECTOR = "services"
-_TELLING = re.compile(r"\b(?:DATABASE_URL|POSTGRES|PG[A-Z]|REDIS_|VALKEY_|CELERY_BROKER)|database_url|\benv\.", re.I)
+_TELLING = re.compile(r"environ|getenv|Settings\b|\bconfig\(|\benv(?:\.\w+)?\(|\bEnv\b")
+_ASYNC = re.compile(r"\b(?:create_async_engine|async_engine_from_config|AsyncSession|async_sessionmaker)\b")
+_BARE = re.compile(
+    r"\b(?:asyncpg|psycopg|psycopg2|psycopg_pool)\.(?:connect|create_pool|AsyncConnection|Connection)\b|\bConnectionPool\("
+)
+_SQLALCHEMY = frozenset(
+    {"sqlalchemy", "flask-sqlalchemy", "sqlmodel", "alembic", "flask-migrate", "advanced-alchemy", "databases"}
+)
 _MAPPINGS = frozenset({"os.environ", "environ", "env", "config"})
 _READERS = frozenset(
-    {"getenv", "get", "env", "config", "db", "db_url", "dj_db_url", "cache", "cache_url", "str", "url"}
+    {
+        "getenv",
+        "get",
+        "env",
+        "config",
+        "db",
+        "db_url",
+        "dj_db_url",
+        "cache",
+        "cache_url",
+        "str",
+        "url",
+        "int",
+        "read_env",
+    }
 )
 _UNNAMED = {
     # calls that read a variable without naming it
@@ -35,10 +60,30 @@ def detect(repository: Repository) -> Iterable[Evidence]:
         if not _TELLING.search(repository.text(path)) or not (tree := repository.module(path)):
             continue
         for variable, line in _read(tree, "dj_database_url" in repository.text(path)):
-            if variable not in seen and (service := led_to_by(variable)):
+            if variable not in seen and (field := field_of(variable)):
                 seen.add(variable)
                 because = f"{path} reads ${variable}"
-                yield _say(f"{READ}.{service}", variable, repository, (path, line), because)
+                yield _say(f"{READ}.{field[0]}", variable, repository, (path, line), because)
+    yield from _scheme(repository)
+
+
+def _scheme(repository: Repository) -> Iterator[Evidence]:
+    """SQLAlchemy takes the driver from the URL, and psycopg2 where it says none."""
+    listed = {requirement.name.partition("[")[0]: requirement for requirement in requirements(repository)}
+    texts = {path: repository.text(path) for path in repository.python_files}
+    if "tortoise-orm" in listed:
+        place = listed["tortoise-orm"]
+        because = "Tortoise ORM knows the scheme `postgres` only"
+        yield _say(SCHEME, "postgres", repository, (place.path, place.line), because)
+    if not _SQLALCHEMY & listed.keys() or any(_BARE.search(text) for text in texts.values()):
+        return
+    waits = next((path for path, text in texts.items() if _ASYNC.search(text)), None)
+    drivers = ("asyncpg", "psycopg") if waits else ("psycopg2", "psycopg2-binary", "psycopg", "asyncpg", "pg8000")
+    driver = next((name for name in drivers if name in listed), "")
+    if driver and not driver.startswith("psycopg2"):
+        place = listed[driver]
+        because = f"SQLAlchemy is told to use {driver}" + (f", as {waits} makes an async engine" if waits else "")
+        yield _say(SCHEME, f"postgresql+{driver}", repository, (place.path, place.line), because)
 
 
 def _drivers(repository: Repository) -> Iterator[Evidence]:

@@ -195,6 +195,16 @@ def _in_folder(folder: str, assignments: tuple[str, ...], words: tuple[str, ...]
     return f"cd {here} && {plainly}"
 
 
+_SEED = re.compile(
+    r"(?i)\b(seed\w*|populate\w*|init[-_]?db|initial_data|create[-_]?(db|tables|database)|loaddata)\b|_seed"
+)
+
+
+def is_seed(command: str) -> bool:
+    """Whether it makes data for a new database, which a second run could double."""
+    return bool(_SEED.search(command))
+
+
 def _without_questions(words: tuple[str, ...]) -> tuple[str, ...]:
     """Nobody answers where commands run by themselves."""
     asks = {"collectstatic", "migrate"} & set(words) and any(plain(word).endswith("manage.py") for word in words)

@@ -10,7 +10,7 @@ from cronsim import CronSim, CronSimError
 
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.vendors.documents import Node, read_yaml
-from pullet.analysis.detection.vendors.mining import Found, Mined, mine
+from pullet.analysis.detection.vendors.mining import Found, Mined, is_seed, mine
 from pullet.analysis.detection.vendors.values import is_for_development, is_secret, python_series, unusable
 from pullet.domain.app import CRON_SHORTHANDS, Confidence, Evidence, Place
 from pullet.domain.personality import VARIABLES
@@ -48,14 +48,19 @@ class Reading:
     found: list[Evidence] = field(default_factory=list)
     _release: list[Found] = field(default_factory=list)
     _build: list[Found] = field(default_factory=list)
+    _once: list[Found] = field(default_factory=list)
     _at_start: list[Found] = field(default_factory=list)
     _generated: list[Found] = field(default_factory=list)
 
     def evidence(self) -> list[Evidence]:
         """Call it once, at the end."""
+        # What a release is said to run stays that; a seed that ran at every start is for new data only.
+        seeds = [each for each in self._at_start if is_seed(each.command)]
+        release = [*self._release, *(each for each in self._at_start if each not in seeds)]
         for subject, lines, because in (
             ("build.commands", self._build, "says what a build does"),
-            ("release.commands", [*self._release, *self._at_start], "says what a deployment does first"),
+            ("release.first", [*self._once, *seeds], "makes data that a new database needs"),
+            ("release.commands", release, "says what a deployment does first"),
             ("secrets.generated", self._generated, "has it generated"),
         ):
             if lines:
@@ -128,7 +133,9 @@ class Reading:
         mined = self._mine(node, folder)
         self._release += [each for each in mined.release if _MIGRATES.search(each.command)]
         for each in (*mined.release, *mined.develop):
-            if not _MIGRATES.search(each.command):
+            if is_seed(each.command):
+                self._once.append(each)
+            elif not _MIGRATES.search(each.command):
                 self._add(LOST, each.command, each.place, "ran once on a new app: do it with `pullet run`")
         self._leave(mined)
 

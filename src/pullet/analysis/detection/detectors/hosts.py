@@ -1,0 +1,64 @@
+"""Variables from which Django's settings take the hostnames that they answer to."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from pullet.analysis.detection.detectors import django
+from pullet.analysis.detection.repository import Repository, dotted_name, literal_text
+from pullet.domain.app import Confidence, Evidence
+from pullet.domain.hosts import HostForm
+
+_DETECTOR = "hosts"
+_SETTINGS = {"ALLOWED_HOSTS": False, "CSRF_TRUSTED_ORIGINS": True}
+"""Setting -> whether it wants origins, which begin with a scheme."""
+_READERS = frozenset({"get", "getenv", "config", "env", "list", "str", "tuple"})
+_MAPPINGS = frozenset({"os.environ", "environ", "env", "config"})
+
+
+def detect(repository: Repository) -> Iterable[Evidence]:
+    settings = django.settings_of(repository)
+    for setting, origins in _SETTINGS.items():
+        value = settings.values.get(setting) if settings else None
+        if settings is None or value is None:
+            continue
+        for variable, form in _variables(_resolved(value, settings.values)):
+            place = repository.place(settings.files[setting], value.lineno)
+            wanted = {HostForm.COMMAS: HostForm.ORIGINS}.get(form, form) if origins else form
+            because = f"{setting} of the settings comes from ${variable}"
+            yield Evidence(f"hosts.{variable}", wanted, place, Confidence.LIKELY, _DETECTOR, because)
+
+
+def _resolved(value: ast.expr, values: dict[str, ast.expr]) -> ast.expr:
+    """What a setting that is only a name stands for."""
+    return values.get(value.id, value) if isinstance(value, ast.Name) else value
+
+
+def _variables(value: ast.expr) -> Iterator[tuple[str, HostForm]]:
+    form = _form(value)
+    for node in ast.walk(value):
+        match node:
+            case ast.Subscript(value=mapping, slice=key) if dotted_name(mapping) in _MAPPINGS:
+                name = literal_text(key)
+            case ast.Call(func=function, args=[key, *_]) if _last_name(function) in _READERS:
+                name = literal_text(key)
+            case _:
+                continue
+        if name and name.isidentifier() and name.isupper():
+            yield name, form
+
+
+def _form(value: ast.expr) -> HostForm:
+    """How the setting is made of the text: split at something, cast to a list, or one element of a list."""
+    for node in ast.walk(value):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "split":
+            separator = literal_text(node.args[0]) if node.args else " "
+            return HostForm.COMMAS if separator and "," in separator else HostForm.SPACES
+        if isinstance(node, ast.Call) and _last_name(node.func) in ("Csv", "list", "tuple"):
+            return HostForm.COMMAS
+    return HostForm.ONE
+
+
+def _last_name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else dotted_name(function)

@@ -1,0 +1,27 @@
+"""The hostnames of an environment as one text, in the form in which an app reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+
+class HostForm(StrEnum):
+    ONE = "one"  # the first only
+    COMMAS = "commas"  # shop.example.org,www.example.org
+    SPACES = "spaces"
+    ORIGINS = "origins"  # https://shop.example.org,http://shop.example.org
+
+
+def written(hosts: Sequence[str], form: HostForm) -> str:
+    """`hosts` in order, the owner's own domains first: where only one counts, it is the one that visitors use."""
+    first = sorted(hosts, key=lambda host: host.endswith(".localhost"))
+    match form:
+        case HostForm.ONE:
+            return first[0] if first else ""
+        case HostForm.COMMAS:
+            return ",".join(first)
+        case HostForm.SPACES:
+            return " ".join(first)
+        case HostForm.ORIGINS:
+            return ",".join(f"{scheme}://{host}" for host in first for scheme in ("https", "http"))
