@@ -342,7 +342,11 @@ FACTORY = "from flask import Flask\ndef create_app(test_config=None):\n    app =
             "",
             'python -c "from shop.db import init; init()"',
         ),
-        ({"app.py": FLASK, "shop/db.py": CLICK, "Procfile": "web: flask init-db && gunicorn app:app"}, "", ""),
+        (
+            {"app.py": FLASK, "shop/db.py": CLICK, "Procfile": "web: flask init-db && gunicorn app:app"},
+            "",
+            "flask init-db",
+        ),
         ({"app.py": FLASK, "shop/db.py": CLICK, "pullet.toml": "[release]\nfirst = []"}, "", ""),
         (DJANGO, "python manage.py migrate --noinput", ""),
     ],

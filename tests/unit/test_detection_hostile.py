@@ -77,7 +77,7 @@ def test_bad_content_anywhere_is_an_answer_or_a_clear_error(place: str, content:
         "[" * 100_000,
         '{"env": ' * 10_000,
         '{"env": []}',
-        '{"env": {"A": {"value": 1}}}',
+        '{"env": {"A": {"value": [1]}}}',
         '{"formation": {"web": 3}}',
         "[1]",
         "NaN",

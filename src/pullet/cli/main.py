@@ -18,6 +18,8 @@ _COMMANDS = {
     "deployments": ("pullet.cli.status", "Show what became of each attempt."),
     "explain": ("pullet.cli.status", "Show why an app runs as it does."),
     "heal": ("pullet.cli.heal", "Print what healing changed, as a patch."),
+    "init": ("pullet.cli.configure", "Write what Pullet infers into pullet.toml."),
+    "import": ("pullet.cli.configure", "Carry another platform's files over into pullet.toml."),
     "logs": ("pullet.cli.logs", "Show what an app wrote."),
     "secrets": ("pullet.cli.secrets", "Set, list and rotate secrets."),
     "key": ("pullet.cli.secrets", "Print the target's public key."),
@@ -41,6 +43,9 @@ _COMMANDS = {
 }
 
 
+_ATTRIBUTES = {"import": "import_"}  # a word of Python's
+
+
 class _Commands(click.Group):
     """Loads a command's module when it is called, so that `pullet status` does not pay for the others."""
 
@@ -51,7 +56,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(_COMMANDS[cmd_name][0])
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, _ATTRIBUTES.get(cmd_name, cmd_name))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -115,10 +117,31 @@ def _row(deployment: dict[str, Any]) -> tuple[str, ...]:
 @environment_option
 @json_option
 def explain(app: str, release: int | None, environment: str, as_json: bool) -> None:
-    """Show what Pullet inferred about an app, from which file and line."""
+    """Show what Pullet inferred about an app, from which file and line.
+
+    APP is an app that runs here, or the path of a folder such as `.` or `./shop`, which needs no daemon.
+    """
+    if _is_path(app):
+        return _explain_folder(Path(app), as_json)
     answer = client().get(f"/v1/apps/{app}/explain", environment=environment, release=release)
     if as_json:
         return show_json(answer)
     for line in answer:
+        click.echo(clean(line))
+    return None
+
+
+def _is_path(app: str) -> bool:
+    return app in (".", "..") or os.sep in app
+
+
+def _explain_folder(path: Path, as_json: bool) -> None:
+    from pullet.analysis.detection import lines_of  # noqa: PLC0415 - detection, where no daemon does it
+    from pullet.cli.configure import look  # noqa: PLC0415
+
+    lines = list(lines_of(look(path, configured=True)[0]))
+    if as_json:
+        return show_json(lines)
+    for line in lines:
         click.echo(clean(line))
     return None

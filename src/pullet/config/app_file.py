@@ -80,6 +80,15 @@ class App(Section):
         description="Python version. Default: .python-version, runtime.txt, requires-python, else the platform's.",
         examples=["3.12", ">=3.11,<3.14"],
     )
+    personality: (
+        Literal["render", "upsun", "digitalocean", "railway", "fly", "azure", "scalingo", "heroku", "koyeb", "none"]
+        | None
+    ) = Field(
+        None,
+        description="The platform that the code was written for: of its variables, those that the code reads are set. "
+        "Default: the one whose file is in the repository. `none` sets none.",
+        examples=["none"],
+    )
     detect_services: bool = Field(
         True,
         description="Whether the app is given services that it is seen to need: PostgreSQL or Valkey where a driver is "

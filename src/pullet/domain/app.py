@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pullet.domain.healing import Change, HealPolicy
 from pullet.domain.hosts import HostForm
+from pullet.domain.personality import Personality
 from pullet.domain.services import ServiceSpec
 
 
@@ -177,6 +178,8 @@ class AppSpec:
     """Names of the declared gates: each must pass, so one that this Pullet cannot run holds the release back."""
     services: tuple[ServiceSpec, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    personality: Personality | None = None
+    """Whose platform's variables are set too; None: nobody's."""
     decisions: tuple[Decision, ...] = ()
     committed: float | None = None
     """When the commit was made, in seconds since the epoch: what its dependencies were like then."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pullet import __version__
-from pullet.analysis.detection import Row
-from pullet.analysis.detection import explain as explain_spec
+from pullet.analysis.detection import lines_of
 from pullet.domain.errors import NotFound
 from pullet.domain.fleet import Track
 from pullet.domain.identity import PRODUCTION, EnvironmentKey, ReleaseId
@@ -89,22 +88,14 @@ def explain(control: Control, app: str, environment: str, release: int | None) -
     spec, artifact = chosen.spec, chosen.artifact
     if spec is None:
         raise NotFound(f"Release {number} of {key} was never understood", hint=f"See `pullet deployments {app}`.")
-    rows = [line for row in explain_spec(spec) for line in _lines(row)]
-    rows += [f"healed: {line}" for line in heal_lines(chosen, spec)]
+    rows = [*lines_of(spec), *(f"healed: {line}" for line in heal_lines(chosen, spec))]
     if artifact is not None:
         rows.append(f"runs with Python {artifact.python_version}" + _because(artifact.python_reason))
-    return (f"release {number}", *rows, *(f"added: {added}" for added in spec.dependencies.extra))
+    return (f"release {number}", *rows)
 
 
 def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
-
-
-def _lines(row: Row) -> Iterator[str]:
-    yield f"{row.setting} = {row.value}"
-    yield f"    from {row.where}" + (f": {row.why}" if row.why else "")
-    for loser in row.instead_of:
-        yield f"    rather than {loser}"
 
 
 def follows(track: Track) -> str:

@@ -32,10 +32,11 @@ async def _understand(tree: Tree, name: str) -> AppSpec:
     if declared.root != ".":
         files = {**files, **await tree.read(files_to_read(entries, declared.root))}
     spec = await asyncio.to_thread(understand, paths, files, declared, name)
+    # A table of the owner's own takes the place of what was detected, also an empty one.
+    schedules = app_file.schedule_specs() if "schedule" in app_file.model_fields_set else spec.schedules
     gates = tuple(gate for gate, table in app_file.gates if table)
     decisions = {decision.subject: decision for decision in spec.decisions}
     services = (*(as_read(service, decisions) for service in app_file.service_specs()), *spec.services)
-    schedules = app_file.schedule_specs()
     build = app_file.build
     spec = replace(spec, gates=gates, services=services, schedules=schedules)
     return replace(spec, heal=build.heal_policy, changes=build.changes)
@@ -51,6 +52,7 @@ def apply_overrides(spec: AppSpec, environment: EnvironmentSpec) -> AppSpec:
         services=services_beside(spec, (name for name, _ in (*environment.variables, *environment.secrets))),
         variables=tuple({**hosts, **dict(spec.variables), **dict(environment.variables)}.items()),
         secrets_sealed=environment.secrets,
+        personality=replace(spec.personality, hosts=environment.hosts) if spec.personality else None,
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pullet.domain.app import AppSpec
 from pullet.domain.identity import EnvironmentKey, InstanceId
+from pullet.domain.personality import ENTROPY, TELLING, Surroundings, variables_of
 from pullet.domain.release import Release
 from pullet.domain.runtime import StartRequest, Workplace
 from pullet.domain.secrets import shown_forms
+from pullet.domain.services import Grant
 from pullet.reconcile.neighbours import Neighbours
 
 
@@ -31,17 +34,44 @@ class Workplaces:
         variables, secrets = dict(release.spec.variables), self._secrets(environment, release.spec)
         # Detection speaks of the app's own folders; only here is it known where they are.
         folders = tuple(str(root / folder) for folder in variables.pop("PYTHONPATH", "").split(":") if folder)
+        personality = self._personality(release, grant)
+        hidden = (*secrets.values(), *grant.secrets, *_telling(personality))
         return Workplace(
             release=release.id,
             tree=str(root),
             python=release.artifact.python,
             python_path=tuple(dict.fromkeys((*folders, *release.artifact.python_path))),
-            variables=tuple({**dict(grant.variables), **variables, **secrets}.items()),
-            secrets=tuple(form for value in (*secrets.values(), *grant.secrets) for form in shown_forms(value)),
+            variables=tuple({**personality, **dict(grant.variables), **variables, **secrets}.items()),
+            secrets=tuple(form for value in hidden for form in shown_forms(value)),
             folders=grant.folders,
             environment_digest=release.artifact.environment_digest,
             memory=_most_memory(release.spec),
         )
+
+    def _personality(self, release: Release, grant: Grant) -> dict[str, str]:
+        """What the platform that the app was written for would set."""
+        assert release.spec is not None
+        personality, environment, revision = (
+            release.spec.personality,
+            release.id.environment,
+            release.candidate.revision,
+        )
+        if personality is None:
+            return {}
+        environment = release.id.environment
+        entropy = ENTROPY in dict(personality.variables).values()
+        around = Surroundings(
+            environment=environment,
+            hosts=personality.hosts,
+            sha=revision.sha,
+            ref=revision.ref,
+            number=release.id.number,
+            folder=str(self.root(release)),
+            granted=dict(grant.variables),
+            secret=self._world.secrets.values(environment, [ENTROPY])[ENTROPY] if entropy else "",
+            relationships=personality.relationships,
+        )
+        return variables_of(personality, around)
 
     async def start_requests(self, release: Release) -> tuple[StartRequest, ...]:
         assert release.spec is not None
@@ -58,6 +88,11 @@ class Workplaces:
         given = {*sealed, *(name for name, _ in spec.variables)}
         wanted = [name for name in spec.secrets_generated if name not in given]
         return {**sealed, **self._world.secrets.values(environment, wanted)}
+
+
+def _telling(personality: Mapping[str, str]) -> tuple[str, ...]:
+    """Values that hold a service's password in a form that it cannot be recognised by, or are a secret themselves."""
+    return tuple(value for name, value in personality.items() if name in TELLING)
 
 
 def _most_memory(spec: AppSpec) -> int | None:

@@ -16,6 +16,7 @@ from pullet.domain.app import (
     DependencyKind,
     HealthCheck,
     Process,
+    Schedule,
     Server,
     StaticMount,
 )
@@ -43,6 +44,7 @@ def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
         secrets_required=_lines(values, "secrets.required"),
         secrets_generated=_lines(values, "secrets.generated"),
         services=tuple(_detected_services(decisions)),
+        schedules=tuple(_schedules(values)),
         decisions=tuple(decisions.values()),
     )
 
@@ -104,6 +106,15 @@ def as_read(spec: ServiceSpec, decisions: Mapping[str, Decision]) -> ServiceSpec
         names=tuple({**names, **dict(spec.names)}.items()),
         scheme=spec.scheme or (scheme.value if scheme else ""),
     )
+
+
+def _schedules(values: Mapping[str, str]) -> Iterator[Schedule]:
+    """Those that other platforms' files have; pullet.toml's come from itself."""
+    for subject, cron in values.items():
+        table, _, rest = subject.partition(".")
+        name, _, key = rest.partition(".")
+        if table == "schedule" and key == "cron" and (command := values.get(f"schedule.{name}.command")):
+            yield Schedule(name, cron, command)
 
 
 def _no_command(name: str, decisions: Mapping[str, Decision]) -> ConfigError:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from pullet.analysis.detection.detectors import celery, django, services, sqlite
 from pullet.analysis.detection.drivers import POSTGRESQL, VALKEY
 from pullet.analysis.detection.names import CANONICAL, address_in, field_of
+from pullet.analysis.detection.vendors import reading
 from pullet.domain.app import AppSpec, Confidence, Decision, Evidence
 from pullet.domain.services import ServiceSpec
 
@@ -46,7 +47,7 @@ def decide_services(evidence: Sequence[Evidence], decisions: Mapping[str, Decisi
         POSTGRESQL: [("", postgresql)] if postgresql else [],
         VALKEY: [("", valkey)] if (valkey := _valkey(facts)) else [],
         "sqlite": _files(facts, instead=bool(postgresql) or POSTGRESQL in declared.values()),
-        "volume": [(each.value, (each,)) for each in facts.of(django.VOLUME)[:1]],
+        "volume": _volumes(facts),
     }
     settled = {*declared.values(), *_own(_variables(decisions))}
     wanted = {kind: each for kind, each in found.items() if kind not in settled}
@@ -145,8 +146,26 @@ class _Facts:
     def drivers(self, kind: str) -> tuple[Evidence, ...]:
         return self.of(f"{services.DRIVER}.{kind}")
 
+    def wishes(self, kind: str) -> tuple[Evidence, ...]:
+        return self.of(f"{reading.WISH}.{kind}")
+
     def reads(self, kind: str) -> tuple[Evidence, ...]:
         return self.of(f"{services.READ}.{kind}")
+
+
+def _volumes(facts: _Facts) -> list[tuple[str, _Because]]:
+    """The folder of uploads, and those that another platform kept; none that holds what is kept by itself."""
+    own = facts.of(django.VOLUME)[:1]
+    taken = [each.value for each in (*own, *facts.of(sqlite.DEFAULT), *facts.of(sqlite.OWN)) if each.value]
+    mounts: dict[str, Evidence] = {}
+    for each in facts.of(reading.MOUNT):
+        if not any(_overlap(each.value, other) for other in (*taken, *mounts)):
+            mounts[each.value] = each
+    return [(each.value, (each,)) for each in (*own, *list(mounts.values())[:_FILES])]
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _declared(decisions: Mapping[str, Decision]) -> dict[str, str]:
@@ -162,15 +181,16 @@ def _declared(decisions: Mapping[str, Decision]) -> dict[str, str]:
 def _postgresql(facts: _Facts) -> _Because | None:
     """A driver and a variable that is read; a driver alone only where the app has no database yet."""
     drivers, reads = facts.drivers(POSTGRESQL), facts.reads(POSTGRESQL)
-    if drivers and reads:
-        return (*drivers[:1], *reads[:1])
+    wishes = facts.wishes(POSTGRESQL)
+    if drivers and (reads or wishes):
+        return (*drivers[:1], *(reads[:1] or wishes[:1]))
     if drivers and not facts.of(sqlite.DEFAULT) and not facts.of(sqlite.OWN):
         return tuple(replace(driver, confidence=Confidence.POSSIBLE) for driver in drivers[:1])
     return None
 
 
 def _valkey(facts: _Facts) -> _Because | None:
-    drivers, reads = facts.drivers(VALKEY), facts.reads(VALKEY)
+    drivers, reads = facts.drivers(VALKEY), facts.reads(VALKEY) or facts.wishes(VALKEY)
     if not drivers and reads:
         drivers = facts.of(services.CELERY)
     return (*drivers[:1], *reads[:1]) if drivers else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pullet.domain.app import AppSpec, Decision, Evidence
@@ -27,11 +27,21 @@ def explain(spec: AppSpec) -> Sequence[Row]:
     return [_row(decision) for decision in sorted(spec.decisions, key=lambda decision: _order(decision.subject))]
 
 
+def lines_of(spec: AppSpec) -> Iterator[str]:
+    """The same as text."""
+    for row in explain(spec):
+        yield f"{row.setting} = {row.value}"
+        yield f"    from {row.where}" + (f": {row.why}" if row.why else "")
+        for loser in row.instead_of:
+            yield f"    rather than {loser}"
+    yield from (f"added: {added}" for added in spec.dependencies.extra)
+
+
 def _row(decision: Decision) -> Row:
     reasons = [found for found in decision.evidence if found.because]
     return Row(
         setting=decision.subject,
-        value=_shown(decision.subject, decision.value),
+        value=shown(decision.subject, decision.value),
         where=", ".join(dict.fromkeys(str(found.place) for found in decision.evidence)),
         why="; ".join(dict.fromkeys(found.because for found in reasons)),
         instead_of=tuple(_lost(found) for found in decision.runners_up),
@@ -39,10 +49,11 @@ def _row(decision: Decision) -> Row:
 
 
 def _lost(evidence: Evidence) -> str:
-    return f"{_shown(evidence.subject, evidence.value)} ({evidence.place})"
+    return f"{shown(evidence.subject, evidence.value)} ({evidence.place})"
 
 
-def _shown(subject: str, value: str) -> str:
+def shown(subject: str, value: str) -> str:
+    """A value as people read it."""
     if subject.endswith(".memory") and value.isdigit():
         return f"{int(value) / _MIB:g} MiB"
     if subject.endswith((".timeout", ".grace", ".drain")):

@@ -38,12 +38,18 @@ class Repository:
     ) -> None:
         self._prefix = "" if root == "." else f"{root}/"
         self.root = root
+        self._all_paths = paths
         self.paths = _below(paths, self._prefix)
         self._files = files
         self._trees: dict[str, ast.Module | None] = {}
         self._texts: dict[str, str] = {}
         self._tomls: dict[str, dict[str, Any]] = {}
         self.budget = budget or ParseBudget()
+
+    @cached_property
+    def top(self) -> Repository:
+        """The whole repository, whatever folder the app is in."""
+        return self if self.root == "." else Repository(self._all_paths, self._files, ".", self.budget)
 
     def place(self, path: str, line: int = 0) -> Place:
         """For people: the path from the repository's top."""

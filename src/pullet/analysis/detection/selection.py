@@ -17,9 +17,17 @@ _GENERATED = {"__pycache__", "migrations", "alembic", "static", "staticfiles", "
 _ASIDE = {"tests", "test", "testing", "fixtures", "e2e", "docs", "doc", "examples", "example", "samples", "benchmarks"}
 _LEFT_OUT = _VENDORED | _GENERATED | _ASIDE | {"templates", "notebooks", "virtualenv"}
 _MANIFEST = re.compile(
-    r"Procfile|Pipfile(\.lock)?|runtime\.txt|\.python-version|app\.json|pyproject\.toml|pullet\.toml|poetry\.lock|uv\.lock"
+    r"Procfile(\.prod(uction)?)?|procfile|Pipfile(\.lock)?|runtime\.txt|\.python-version|app\.json|pyproject\.toml|pullet\.toml|poetry\.lock|uv\.lock"
     r"|setup\.(py|cfg)|[\w.-]*requirements[\w.-]*\.txt"
 )
+_VENDOR = re.compile(
+    # other platforms' files, from the top of the repository or the app's folder
+    r"(render|azure|(docker-)?compose)\.ya?ml|scalingo\.json|railway\.(json|toml)|nixpacks\.toml|fly\.toml"
+    r"|\.platform\.app\.yaml|(\.?docker/)?(Dockerfile|Containerfile)|\.do/(app\.ya?ml|deploy\.template\.yaml)"
+    r"|\.platform/[\w.-]{1,60}\.yaml|\.upsun/config\.yaml|app\.json"
+)
+_SCRIPT = re.compile(r"[\w.-]{1,60}\.sh|run|start|entrypoint|docker-entrypoint")
+_SCRIPT_DEPTH = 2  # folders above a script that a start command may call
 _NAMED_ONLY = frozenset({"uv.lock", "poetry.lock"})  # that they exist says enough; they are the largest files of all
 _TEST_FILE = re.compile(r"test_.*|.*_test|conftest|noxfile|tasks|fabfile")
 
@@ -49,6 +57,8 @@ def _rank(path: str, size: int, root: str) -> tuple[int, int, int] | None:
         return None
     if path in ("pullet.toml", "pyproject.toml"):  # they may say where the app is
         return (0, 0, 0)
+    if _VENDOR.fullmatch(path):
+        return (1, 0, 0)
     inside = path if root == "." else path.removeprefix(f"{root}/")
     if root != "." and inside == path:
         return None
@@ -62,10 +72,14 @@ def _rank(path: str, size: int, root: str) -> tuple[int, int, int] | None:
 def is_of_interest(path: str) -> bool:
     """Whether a file, by its path below the app's root, could tell what the app is."""
     *folders, name = path.split("/")
+    if _VENDOR.fullmatch(path):
+        return True
     if len(folders) > _DEPTH_LIMIT or any(folder.startswith(".") or folder in _LEFT_OUT for folder in folders):
         return False
     if name in _NAMED_ONLY:
         return False
     if _MANIFEST.fullmatch(name) or (folders[-1:] == ["requirements"] and name.endswith(".txt")):
         return True
+    if _SCRIPT.fullmatch(name):
+        return len(folders) <= _SCRIPT_DEPTH
     return name.endswith(".py") and not _TEST_FILE.fullmatch(PurePosixPath(name).stem)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pullet.analysis.detection.application import Application
@@ -15,6 +17,7 @@ from pullet.analysis.detection.frameworks import OBJECT_NAMES
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.servers import PREFERENCE, choose_server, serve
 from pullet.analysis.detection.tables import decide_schema
+from pullet.analysis.detection.vendors.personality import personality_of
 from pullet.domain.app import AppSpec, Confidence, Decision, Evidence, Place
 from pullet.domain.declared import Declared
 from pullet.domain.errors import AmbiguousApp, NoAppFound
@@ -83,15 +86,15 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
     apart = (entry_points.SUBJECT, programs.SUBJECT)
     settings = [found for found in evidence if found.subject not in apart and not is_fact(found.subject)]
     decisions = decide_all(settings)
-    if _COMMAND not in decisions:
-        _decide_command(evidence, decisions, name)
+    _decide_command(evidence, decisions, name)
+    _decide_import_root(evidence, decisions)
     if _COMMAND not in decisions:
         _decide_program(evidence, decisions, name)
     if not any(_is_command(subject) for subject in decisions):
         raise _nothing_found(repository, name)
     decisions |= decide_services(evidence, decisions) | decide_workers(evidence, decisions)
     decisions |= decide_schema(evidence, decisions)
-    return assemble(repository.root, decisions)
+    return replace(assemble(repository.root, decisions), personality=personality_of(decisions, evidence))
 
 
 def _is_command(subject: str) -> bool:
@@ -99,25 +102,55 @@ def _is_command(subject: str) -> bool:
 
 
 def _decide_command(evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str) -> None:
-    """The web command, from the application found and the servers among the dependencies."""
+    """The web command, from the application found and the servers among the dependencies.
+
+    A hint such as a Dockerfile's counts where there is no application that is better than a hint, or several.
+    """
+    hint = decisions.get(_COMMAND)
+    if hint is not None and hint.evidence[0].confidence is not Confidence.POSSIBLE:
+        return
     available = {found.value for found in evidence if found.subject == dependencies.SERVER_SUBJECT}
     interfaces = _wanted_interfaces(decisions, available)
     try:
         chosen = decide(entry_points.SUBJECT, evidence, _rank(interfaces))
     except Tie as tie:
+        if hint is not None:
+            return
         raise _ambiguous(name, tie.tied, available) from None
-    if chosen is None:
+    if chosen is None or (hint is not None and chosen.evidence[0].confidence is Confidence.POSSIBLE):
         return
     application = Application.parse(chosen.value)
     server = choose_server(application, available)
     place = chosen.evidence[0].place
     reasons = (*chosen.evidence, _server_evidence(application, server, evidence, place))
     decisions[entry_points.SUBJECT] = chosen
-    decisions[_COMMAND] = Decision(_COMMAND, serve(server, application), reasons)
+    others = (*hint.evidence[:1], *hint.runners_up) if hint is not None else ()
+    decisions[_COMMAND] = Decision(_COMMAND, serve(server, application), reasons, others)
     if application.import_root != ".":
         because = f"{application.module} is imported from there"
         root = Evidence(_PATH, application.import_root, place, Confidence.LIKELY, "entry points", because)
         decisions.setdefault(_PATH, Decision(_PATH, root.value, (root,)))
+
+
+def _decide_import_root(evidence: Sequence[Evidence], decisions: dict[str, Decision]) -> None:
+    """Where a command that somebody wrote down names a module that lies in a folder of its own, such as `src`."""
+    command = decisions.get(_COMMAND)
+    if command is None or _PATH in decisions or _SETS_PATH.search(command.value):
+        return
+    named = {word.partition(":")[0].partition(".")[0] for word in command.value.split() if _TARGET.fullmatch(word)}
+    for found in evidence:
+        if found.subject != entry_points.SUBJECT:
+            continue
+        application = Application.parse(found.value)
+        if application.import_root != "." and application.module.partition(".")[0] in named:
+            because = f"{application.module} is imported from there"
+            root = Evidence(_PATH, application.import_root, found.place, Confidence.LIKELY, "entry points", because)
+            decisions[_PATH] = Decision(_PATH, root.value, (root,))
+            return
+
+
+_SETS_PATH = re.compile(r"--(chdir|app-dir|pythonpath)\b(?!=\.( |$))|\bcd ")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")
 
 
 def _decide_program(evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from pullet.analysis.detection import vendors
 from pullet.analysis.detection.detectors import (
-    app_json,
     celery,
     dependencies,
     django,
@@ -29,10 +29,10 @@ Detector: TypeAlias = Callable[[Repository], Iterable[Evidence]]
 DETECTORS: tuple[Detector, ...] = (
     procfile.detect,
     python_version.detect,
+    vendors.detect,
     dependencies.detect,
     django.detect,
     entry_points.detect,
-    app_json.detect,
     secret_key.detect,
     services.detect,
     sqlite.detect,
