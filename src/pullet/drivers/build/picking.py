@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pullet.analysis.diagnosis.facts import current_at
+from pullet.domain.errors import BuildFailed
 from pullet.drivers.build.interpreters import Choice, Interpreter
 from pullet.drivers.build.workshop import Job, NeedsBuild, write_file
 
@@ -47,6 +48,10 @@ async def with_best(
         try:
             made = await make(replace(job, interpreter=interpreter, wheels_only=True))
         except NeedsBuild:
+            continue
+        except BuildFailed:  # what older ones cannot have says nothing of the newest
+            if interpreter == choice.interpreter:
+                raise
             continue
         return _note(job, note, choice, interpreter, "the newest with wheels of every dependency"), made
     interpreter = _of_its_time(choice.all, committed)
