@@ -52,20 +52,15 @@ class Workplaces:
     def _personality(self, release: Release, grant: Grant) -> dict[str, str]:
         """What the platform that the app was written for would set."""
         assert release.spec is not None
-        personality, environment, revision = (
-            release.spec.personality,
-            release.id.environment,
-            release.candidate.revision,
-        )
+        personality, environment = release.spec.personality, release.id.environment
         if personality is None:
             return {}
-        environment = release.id.environment
         entropy = ENTROPY in dict(personality.variables).values()
         around = Surroundings(
             environment=environment,
             hosts=personality.hosts,
-            sha=revision.sha,
-            ref=revision.ref,
+            sha=release.candidate.revision.sha,
+            ref=release.candidate.revision.ref,
             number=release.id.number,
             folder=str(self.root(release)),
             granted=dict(grant.variables),

@@ -211,7 +211,9 @@ def _media(repository: Repository, settings: Settings) -> Iterator[Evidence]:
 
 
 def _migrate(repository: Repository, project: _Project, settings: Settings) -> Iterator[Evidence]:
-    if "DATABASES" not in settings.values and settings.texts:
+    if settings.texts and not any(
+        "DATABASES" in text for text in settings.texts
+    ):  # also where they stand under an `if`
         return
     place = (project.manage, project.line)
     command = f"python {quote(project.manage)} migrate --noinput"
