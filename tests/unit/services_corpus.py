@@ -83,6 +83,17 @@ CASES = [
         flask("import os\nos.getenv('CELERY_BROKER_URL')", "celery"),
         (replace(REDIS, names=(("CELERY_BROKER_URL", "url"),)),),
     ),
+    Case(
+        "a broker that Celery's module reads",
+        {
+            "requirements.txt": "flask\ncelery[redis]",
+            "app.py": FLASK,
+            "tasks.py": "from celery import Celery\nimport os\n"
+            "app = Celery('tasks', broker=os.getenv('CELERY_BROKER_URL'))\n",
+        },
+        (replace(REDIS, names=(("CELERY_BROKER_URL", "url"),)),),
+        {"worker": "celery -A tasks:app worker --loglevel=info --concurrency=1"},
+    ),
     Case("both", flask(READ, "asyncpg\nredis"), (DB, REDIS)),
     Case(
         "poetry",

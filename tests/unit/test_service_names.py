@@ -94,7 +94,7 @@ SYNC = "from sqlalchemy import create_engine\nimport os\nurl = os.environ['DATAB
         (fastapi(ENGINE, "fastapi\nsqlalchemy\nasyncpg"), "postgresql+asyncpg"),
         (fastapi(ENGINE, "fastapi\nsqlalchemy\npsycopg[binary]\npsycopg2-binary"), "postgresql+psycopg"),
         (fastapi(SYNC, "fastapi\nsqlmodel\npsycopg[binary]"), "postgresql+psycopg"),
-        (flask(SYNC, "flask\nflask-sqlalchemy\npsycopg2-binary\npsycopg"), ""),
+        (flask(SYNC, "flask\nflask-sqlalchemy\npsycopg2-binary\npsycopg"), "postgresql+psycopg2"),
         (flask(SYNC, "flask\nsqlalchemy\npg8000"), "postgresql+pg8000"),
         (fastapi(SYNC + "import asyncpg\nasyncpg.connect(url)\n", "fastapi\nsqlalchemy\nasyncpg"), ""),
         (fastapi("import os\nos.environ['DATABASE_URL']", "fastapi\ntortoise-orm[asyncpg]\nasyncpg"), "postgres"),
@@ -116,7 +116,11 @@ def test_only_names_that_are_read_are_given_and_what_is_declared_wins() -> None:
 @pytest.mark.parametrize(
     ("code", "requirements", "scheme"),
     [
-        ("URL = os.environ['DATABASE_URL'].replace('postgres://', 'postgresql://')", "flask-sqlalchemy\npsycopg2", ""),
+        (
+            "URL = os.environ['DATABASE_URL'].replace('postgres://', 'postgresql://')",
+            "flask-sqlalchemy\npsycopg2",
+            "postgresql+psycopg2",
+        ),
         (
             "URL = os.environ['DATABASE_URL'].replace('postgres://', 'postgresql://')",
             "flask-sqlalchemy\npsycopg[binary]",
@@ -143,10 +147,19 @@ def test_only_names_that_are_read_are_given_and_what_is_declared_wins() -> None:
             "sqlalchemy\npsycopg2\npsycopg",
             "postgresql+psycopg",
         ),
-        ("URL = os.getenv('DATABASE_URL', 'postgresql+psycopg://a:b@localhost/x')", "sqlalchemy\npsycopg2", ""),
+        (
+            "URL = os.getenv('DATABASE_URL', 'postgresql+psycopg://a:b@localhost/x')",
+            "sqlalchemy\npsycopg2",
+            "postgresql+psycopg2",
+        ),
         ("URL = os.environ['DATABASE_URL']", "django\nsqlalchemy\ndj-database-url\npsycopg", ""),
         ("URL = os.environ['DATABASE_URL']", "sqlalchemy[postgresql_asyncpg]", "postgresql+asyncpg"),
-        ("# .replace('x', 'y')\nURL = os.environ['DATABASE_URL']", "sqlalchemy\npsycopg2", ""),
+        ("# .replace('x', 'y')\nURL = os.environ['DATABASE_URL']", "sqlalchemy\npsycopg2", "postgresql+psycopg2"),
+        (
+            "URL = os.environ['DATABASE_URL']\nok = URL.startswith('postgresql://')",
+            "sqlalchemy\npsycopg2",
+            "postgresql",
+        ),
     ],
 )
 def test_code_that_rewrites_the_scheme_is_given_what_it_rewrites(code: str, requirements: str, scheme: str) -> None:

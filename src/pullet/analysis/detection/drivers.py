@@ -41,8 +41,7 @@ EXTRAS = {
 }
 
 SQLALCHEMY_DRIVERS = {
-    # by extras of SQLAlchemy, and of what passes them on
-    "postgresql": "psycopg2",
+    # by extras of SQLAlchemy, and of what passes them on; what `postgresql` brings is what it takes by itself
     "postgresql-psycopg": "psycopg",
     "postgresql-psycopgbinary": "psycopg",
     "postgresql-psycopg2binary": "psycopg2-binary",

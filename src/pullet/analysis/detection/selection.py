@@ -31,7 +31,7 @@ EXAMPLE = re.compile(r"\.?env[.-](?:example|sample|template|dist)|(?:example|sam
 _SCRIPT = re.compile(r"[\w.-]{1,60}\.sh|run|start|entrypoint|docker-entrypoint")
 _SCRIPT_DEPTH = 2  # folders above a script that a start command may call
 _NAMED_ONLY = frozenset({"uv.lock", "poetry.lock"})  # that they exist says enough; they are the largest files of all
-_TEST_FILE = re.compile(r"test_.*|.*_test|conftest|noxfile|tasks|fabfile")
+_TEST_FILE = re.compile(r"test_.*|.*_test|conftest|noxfile|fabfile")
 
 
 def files_to_read(entries: Sequence[tuple[str, int]], root: str = ".") -> tuple[str, ...]:

@@ -26,12 +26,13 @@ _BARE = re.compile(
 _REPLACED = re.compile(
     r"""(?:replace|sub)\(\s{0,40}r?["']\^?(postgres(?:ql)?(?::/?/?)?)["']\s{0,9},\s{0,40}r?["']([^"']{0,40})"""
 )
+_LOOKED_AT = re.compile(r"""startswith\(\s{0,40}\(?[^)\n]{0,80}["']postgresql://["']""")
 _SQLALCHEMY = frozenset(
     {"sqlalchemy", "flask-sqlalchemy", "sqlmodel", "alembic", "flask-migrate", "advanced-alchemy", "databases"}
 )
 _OF_DJANGO = frozenset({"dj-database-url", "django-environ"})
 _BY_DEFAULT = ("psycopg2", "psycopg2-binary", "psycopg", "asyncpg", "pg8000")
-"""SQLAlchemy's drivers; the first two are what it takes where the URL names none."""
+"""SQLAlchemy's drivers. Where the URL names none it takes psycopg2, from 2.1 on psycopg."""
 _SETTLING = frozenset({"host", "user", "password", "url", "text", "port"})
 _DRIVEN = re.compile(r"postgresql\+([a-z0-9]{1,20})://")
 
@@ -79,7 +80,7 @@ def _family(name: str) -> str:
 
 
 def schemes(repository: Repository, reads: Sequence[Read]) -> Iterator[Evidence]:
-    """SQLAlchemy takes the driver from the URL, and psycopg2 where it says none; code may rewrite what it is given."""
+    """SQLAlchemy takes the driver from the URL; code may rewrite, or look at, what it is given."""
     listed = _listed(repository)
     if "tortoise-orm" in listed:
         place = listed["tortoise-orm"]
@@ -93,6 +94,7 @@ def schemes(repository: Repository, reads: Sequence[Read]) -> Iterator[Evidence]
         yield _say(SCHEME, wanted, repository, (path, line), because)
     if _OF_DJANGO & listed.keys() or not _SQLALCHEMY & listed.keys():
         return
+    yield from _looked_at(repository, texts)
     yield from _in_default(repository, reads, listed)
     if not any(_BARE.search(text) for text in texts.values()):
         yield from _by_driver(repository, texts, listed)
@@ -121,6 +123,13 @@ def _rewriting(texts: Mapping[str, str]) -> tuple[str, int, str, str] | None:
     return None
 
 
+def _looked_at(repository: Repository, texts: Mapping[str, str]) -> Iterator[Evidence]:
+    for path, text in texts.items():
+        if found := _LOOKED_AT.search(text):
+            line = text.count("\n", 0, found.start()) + 1
+            yield _say(SCHEME, "postgresql", repository, (path, line), f"{path} looks for postgresql://")
+
+
 def _in_default(repository: Repository, reads: Sequence[Read], listed: Mapping[str, Requirement]) -> Iterator[Evidence]:
     """The scheme of what the code falls back on."""
     for read in reads:
@@ -140,10 +149,10 @@ def _by_driver(
     waits = next((path for path, text in texts.items() if _ASYNC.search(text)), None)
     drivers = ("asyncpg", "psycopg") if waits else _BY_DEFAULT
     driver = next((name for name in drivers if name in listed), "")
-    if driver and not driver.startswith("psycopg2"):
-        place = listed[driver]
-        because = f"SQLAlchemy is told to use {driver}" + (f", as {waits} makes an async engine" if waits else "")
-        yield _say(SCHEME, f"postgresql+{driver}", repository, (place.path, place.line), because)
+    if driver:
+        place, dialect = listed[driver], driver.removesuffix("-binary")
+        because = f"SQLAlchemy is told to use {dialect}" + (f", as {waits} makes an async engine" if waits else "")
+        yield _say(SCHEME, f"postgresql+{dialect}", repository, (place.path, place.line), because)
 
 
 def _say(subject: str, value: str, repository: Repository, place: tuple[str, int], because: str) -> Evidence:
