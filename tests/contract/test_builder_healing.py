@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pullet.domain.app import AppSpec
+from pullet.domain.app import AppSpec, Dependencies, DependencyKind
 from pullet.domain.errors import BuildFailed, Retry
 from pullet.domain.healing import Change, ChangeKind
 from pullet.domain.identity import EnvironmentKey, ReleaseId
@@ -16,7 +17,7 @@ from pullet.drivers.build.builder import UvBuilder
 from pullet.drivers.build.settings import BuildSettings
 from pullet.drivers.process import ProcessRunner
 from tests.builds import Bench, imported, of_uv, requirements, text_of
-from tests.packages import source_package, wheel
+from tests.packages import hash_of, source_package, wheel
 
 pytestmark = pytest.mark.real
 RELEASE = ReleaseId(EnvironmentKey("shop", "production"), 1)
@@ -174,3 +175,17 @@ async def test_versions_as_of_a_day(real: Bench) -> None:
             raise
         pytest.skip("no package index can be reached from here")
     assert "itsdangerous==1.1.0" in text_of(artifact.lock)
+
+
+async def test_a_requirement_takes_the_place_of_what_a_lock_brought_along(real: Bench) -> None:
+    """As setuptools, of which a later version lost what the locked packages import."""
+    locked = wheel(real.index, "beta", "2.0")
+    entry = {"hashes": [hash_of(locked)], "version": "==2.0"}
+    real.write("Pipfile.lock", json.dumps({"_meta": {"sources": [{"name": "pypi"}]}, "default": {"beta": entry}}))
+    spec = AppSpec(".", None, Dependencies(DependencyKind.PIPFILE_LOCK, "Pipfile.lock"), ())
+    assert imported(await real.build(spec), "beta") == "2.0"
+    assert imported(await real.build(changed_twice(spec), 2), "beta") == "1.0"
+
+
+def changed_twice(spec: AppSpec) -> AppSpec:
+    return changed(changed(spec, ChangeKind.REQUIREMENT, "beta<2"), ChangeKind.REQUIREMENT, "delta")

@@ -104,7 +104,7 @@ async def test_a_missing_one_stops_before_anything_starts_and_one_that_is_set_de
         assert (await put(control, "cherry")).ok
         assert "one" in world.live_text
         assert states(control)["KEY"] is SecretState.SEALED
-    assert watched.given["start 2"] == {"MODE": "x", "KEY": "cherry", "SESSION": "made-2"}
+    assert watched.given["start 2"] == {"PYTHON_VERSION": "3.12.0", "MODE": "x", "KEY": "cherry", "SESSION": "made-2"}
     assert watched.given["migrate"] == watched.given["start 2"]
     assert {"cherry", "made-2"} <= set(watched.hidden)
     commit = world.fleet.commits[-1]

@@ -66,7 +66,7 @@ def test_the_parts_of_an_address() -> None:
     found = fields(URL)
     assert (found["host"], found["port"], found["user"]) == ("127.0.0.1", "5433", "shop")
     assert (found["password"], found["database"]) == ("p@ss/w", "shop_production")
-    assert found["text"] == "dbname=shop_production host=127.0.0.1 port=5433 user=shop password=p@ss/w"
+    assert found["text"] == "dbname=shop_production host=127.0.0.1 port=5433 user=shop password=p@ss/w sslmode=prefer"
     assert fields("redis://:secret@127.0.0.1:7000/0")["password"] == "secret"
 
 

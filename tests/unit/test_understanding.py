@@ -64,6 +64,8 @@ async def test_an_address_in_the_fleet_file_takes_the_place_of_a_detected_servic
             "CSRF_TRUSTED_ORIGINS = env.list('NAMES')",
             "https://shop.example.org,http://shop.example.org,https://shop.localhost,http://shop.localhost",
         ),
+        ("SECURE_SSL_REDIRECT = os.environ.get('NAMES') != 'False'", "False"),
+        ("SECURE_SSL_REDIRECT = bool(int(os.environ['NAMES']))", None),
         ("ALLOWED_HOSTS = ['*']", None),
         ("OTHER = os.environ['NAMES']", None),
     ],

@@ -32,7 +32,8 @@ def fields(url: str) -> Mapping[str, str]:
         "sslmode": "prefer",
     }
     keywords = {"dbname": "database", "host": "host", "port": "port", "user": "user", "password": "password"}
-    found["text"] = " ".join(f"{keyword}={found[field]}" for keyword, field in keywords.items() if found[field])
+    texts = [f"{keyword}={found[field]}" for keyword, field in keywords.items() if found[field]]
+    found["text"] = " ".join([*texts, "sslmode=prefer"])  # what libpq takes by itself; some apps look for it
     return found
 
 

@@ -1,4 +1,4 @@
-"""The hostnames of an environment as one text, in the form in which an app reads them."""
+"""What an app is told of where it is reached: its hostnames as one text, in the form in which it reads them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ class HostForm(StrEnum):
     ONE = "one"  # the first only
     COMMAS = "commas"  # shop.example.org,www.example.org
     SPACES = "spaces"
+    NO_REDIRECT = (
+        "no-redirect"  # no hostname: whether the app itself leads to HTTPS, which the router does where it can
+    )
     ORIGINS = "origins"  # https://shop.example.org,http://shop.example.org
 
 
@@ -23,5 +26,7 @@ def written(hosts: Sequence[str], form: HostForm) -> str:
             return ",".join(first)
         case HostForm.SPACES:
             return " ".join(first)
+        case HostForm.NO_REDIRECT:
+            return "False"
         case HostForm.ORIGINS:
             return ",".join(f"{scheme}://{host}" for host in first for scheme in ("https", "http"))

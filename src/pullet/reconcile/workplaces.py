@@ -35,13 +35,14 @@ class Workplaces:
         # Detection speaks of the app's own folders; only here is it known where they are.
         folders = tuple(str(root / folder) for folder in variables.pop("PYTHONPATH", "").split(":") if folder)
         personality = self._personality(release, grant)
+        usual = {"PYTHON_VERSION": release.artifact.python_version}  # as images of Python have it: some pages show it
         hidden = (*secrets.values(), *grant.secrets, *_telling(personality))
         return Workplace(
             release=release.id,
             tree=str(root),
             python=release.artifact.python,
             python_path=tuple(dict.fromkeys((*folders, *release.artifact.python_path))),
-            variables=tuple({**personality, **dict(grant.variables), **variables, **secrets}.items()),
+            variables=tuple({**usual, **personality, **dict(grant.variables), **variables, **secrets}.items()),
             secrets=tuple(form for value in hidden for form in shown_forms(value)),
             folders=grant.folders,
             environment_digest=release.artifact.environment_digest,

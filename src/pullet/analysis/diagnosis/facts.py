@@ -64,12 +64,17 @@ class Facts:
 
     def pin(self, name: str) -> str:
         """The requirement that pins a distribution to one version, or to one place; empty where none does."""
+        locked = self.locked and canonicalize_name(name) in self.installed
+        return self.own_pin(name) or (f"{name} in {self.file}" if locked else "")
+
+    def own_pin(self, name: str) -> str:
+        """The same, where the owner has written it down: a lock says what came along, too."""
         wanted = canonicalize_name(name)
         for line in self.requirements:
             parsed = parsed_requirement(line)
             if parsed is not None and canonicalize_name(parsed.name) == wanted and _is_pin(parsed):
                 return str(parsed.name) + str(parsed.specifier) if not parsed.url else line
-        return f"{name} in {self.file}" if self.locked and wanted in self.installed else ""
+        return ""
 
     def asks_for(self, name: str) -> bool:
         wanted = canonicalize_name(name)

@@ -34,11 +34,10 @@ _NO_PROGRAM = re.compile(
 def pkg_resources(failure: Failure) -> Diagnosis | None:
     if not re.search(r"No module named '?pkg_resources", failure.text):
         return None
-    name = "setuptools"
     return Diagnosis(
         "the code imports pkg_resources, which setuptools has no more since version 81",
         Change(ChangeKind.REQUIREMENT, "setuptools<81"),
-        pin=failure.facts.pin(name),
+        pin=failure.facts.own_pin("setuptools"),  # what only came along in a lock is nobody's choice
     )
 
 

@@ -47,6 +47,11 @@ def is_replaced(spec: AppSpec, line: str) -> bool:
     return replaced(spec, line) != line
 
 
+def asked(spec: AppSpec) -> frozenset[str]:
+    """Names of what changes ask for in a version of their own, whatever a lock says."""
+    return frozenset(name for value in values(spec, ChangeKind.REQUIREMENT) if (name := _name(value)))
+
+
 def values(spec: AppSpec, kind: ChangeKind) -> tuple[str, ...]:
     return tuple(_values(spec.changes, kind))
 

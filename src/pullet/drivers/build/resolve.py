@@ -22,10 +22,10 @@ from packaging.utils import canonicalize_name
 from pullet.domain.app import AppSpec, DependencyKind
 from pullet.domain.command import Command
 from pullet.domain.errors import BuildFailed, CommandFailed
-from pullet.drivers.build.changes import changed_spec, changed_wanted, is_replaced, replaced
+from pullet.drivers.build.changes import asked, changed_spec, changed_wanted, is_replaced, replaced
 from pullet.drivers.build.explain import failure, needs_build, needs_other_python
 from pullet.drivers.build.inputs import Indexes, TreeFiles, Wanted, inside
-from pullet.drivers.build.locks import Lock, digest, from_pipfile_lock, from_uv, out_of_date, parse_lock
+from pullet.drivers.build.locks import Lock, digest, entry_name, from_pipfile_lock, from_uv, out_of_date, parse_lock
 from pullet.drivers.build.poetry import from_poetry_lock
 from pullet.drivers.build.projects import pipfile, project
 from pullet.drivers.build.requirements import read_requirements
@@ -142,13 +142,15 @@ class Resolver:
         return Lock(from_uv(done.text, question.path), declared_indexes(pyproject))
 
     async def _with_extra(self, job: Job, question: Question, exact: Lock, previous: Lock | None) -> Lock:
-        """Packages that Pullet adds: within the app's own pins, which stay as they are."""
+        """Packages that Pullet adds, within the pins of the app, which stay but for what a change replaces."""
         spec = question.spec
-        extra = tuple(one for one in spec.dependencies.extra if "[" in one or requirement_name(one) not in exact.names)
+        gone = {entry for entry in exact.entries if is_replaced(spec, entry) or entry_name(entry) in asked(spec)}
+        names = {entry_name(entry) for entry in exact.entries if entry not in gone}
+        extra = tuple(one for one in spec.dependencies.extra if "[" in one or requirement_name(one) not in names)
         extra += tuple(replaced(spec, entry) for entry in exact.entries if is_replaced(spec, entry))
         if not extra:
             return exact
-        kept = replace(exact, entries=tuple(entry for entry in exact.entries if not is_replaced(spec, entry)))
+        kept = replace(exact, entries=tuple(entry for entry in exact.entries if entry not in gone))
         pins = tuple(entry.partition(" --hash")[0] for entry in kept.entries)
         wanted = Wanted(requirements=extra, constraints=pins, indexes=exact.indexes)
         return kept.with_more(await self._compile(job, question, wanted, previous))

@@ -62,7 +62,12 @@ def requirements(repository: Repository) -> Iterator[Requirement]:
     that only comes along with something else may leave with it."""
     for path in _REQUIREMENTS:
         yield from _from_requirements(repository, path, set())
-    for read in (_from_pyproject, _from_pipfile, _from_setup):
+    for path in (
+        "pyproject.toml",
+        "src/pyproject.toml",
+    ):  # of the project itself, and of one that is installed in place
+        yield from _from_pyproject(repository, path)
+    for read in (_from_pipfile, _from_setup):
         yield from read(repository)
 
 
@@ -112,8 +117,7 @@ def _from_requirements(repository: Repository, path: str, seen: set[str]) -> Ite
             yield requirement
 
 
-def _from_pyproject(repository: Repository) -> Iterator[Requirement]:
-    path = "pyproject.toml"
+def _from_pyproject(repository: Repository, path: str) -> Iterator[Requirement]:
     content = repository.toml(path)
     listed = _table(content, "project").get("dependencies")
     poetry = _table(_table(_table(content, "tool"), "poetry"), "dependencies")

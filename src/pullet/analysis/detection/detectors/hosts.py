@@ -13,6 +13,7 @@ from pullet.domain.hosts import HostForm
 _DETECTOR = "hosts"
 _SETTINGS = {"ALLOWED_HOSTS": False, "CSRF_TRUSTED_ORIGINS": True}
 """Setting -> whether it wants origins, which begin with a scheme."""
+_REDIRECT = "SECURE_SSL_REDIRECT"
 _READERS = frozenset({"get", "getenv", "config", "env", "list", "str", "tuple"})
 _MAPPINGS = frozenset({"os.environ", "environ", "env", "config"})
 
@@ -25,9 +26,22 @@ def detect(repository: Repository) -> Iterable[Evidence]:
             continue
         for variable, form in _variables(_resolved(value, settings.values)):
             place = repository.place(settings.files[setting], value.lineno)
-            wanted = {HostForm.COMMAS: HostForm.ORIGINS}.get(form, form) if origins else form
+            wanted = HostForm.ORIGINS if origins and form is HostForm.COMMAS else form
             because = f"{setting} of the settings comes from ${variable}"
             yield Evidence(f"hosts.{variable}", wanted, place, Confidence.LIKELY, _DETECTOR, because)
+    if settings is not None:
+        yield from _redirect(repository, settings)
+
+
+def _redirect(repository: Repository, settings: django.Settings) -> Iterator[Evidence]:
+    """On a box without certificates the app would lead its visitors to an HTTPS that is not there."""
+    value = settings.values.get(_REDIRECT)
+    if value is None or any(isinstance(node, ast.Call) and dotted_name(node.func) == "int" for node in ast.walk(value)):
+        return
+    for variable, _ in _variables(_resolved(value, settings.values)):
+        place = repository.place(settings.files[_REDIRECT], value.lineno)
+        because = f"{_REDIRECT} of the settings comes from ${variable}, and the router leads to HTTPS where it is on"
+        yield Evidence(f"hosts.{variable}", HostForm.NO_REDIRECT, place, Confidence.LIKELY, _DETECTOR, because)
 
 
 def _resolved(value: ast.expr, values: dict[str, ast.expr]) -> ast.expr:

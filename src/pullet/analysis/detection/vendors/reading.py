@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from cronsim import CronSim, CronSimError
 
+from pullet.analysis.detection.detectors import dependencies
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.vendors.documents import Node, read_yaml
 from pullet.analysis.detection.vendors.mining import Found, Mined, is_seed, mine
@@ -219,6 +220,8 @@ class Reading:
     def _leave(self, mined: Mined) -> None:
         for folder in mined.editable[:1]:
             self._add("variables.PYTHONPATH", folder.command, folder.place, "installs the code of that folder in place")
+            if (project := f"{folder.command}/pyproject.toml") in self.repository.paths:
+                self._add(dependencies.SUBJECT, project, folder.place, "installs that project, with what it depends on")
         for each in mined.left:
             self._add(CHANGED if each.done_here else LOST, each.command[:200], each.place, each.why)
         for other in mined.unknown:
