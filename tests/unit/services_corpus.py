@@ -60,7 +60,7 @@ READS = [
     "from pydantic_settings import BaseSettings\nclass Settings(BaseSettings):\n    database_url: str = 'sqlite:///x.db'",
     "from starlette.config import Config\nconfig = Config('.env')\nx = config('DATABASE_URL', cast=str)",
 ]
-DRIVERS = ["psycopg[binary]>=3.2", "psycopg2-binary", "psycopg2==2.9", "asyncpg", "pg8000", "sqlalchemy[asyncpg]"]
+DRIVERS = ["psycopg[binary]>=3.2", "psycopg2-binary", "psycopg2==2.9", "asyncpg", "pg8000", "sqlalchemy[postgresql]"]
 CACHES = ["redis>=5", "valkey", "celery[redis]", "rq", "django-redis", "channels_redis", "flask-limiter[redis]"]
 
 CASES = [
@@ -69,19 +69,30 @@ CASES = [
     *(Case(f"cache {driver}", flask("", driver), (REDIS,)) for driver in CACHES),
     Case("read without a driver", flask(READ)),
     Case(
-        "a setting with a prefix is another variable's",
+        "a setting with a prefix",
         fastapi(
             "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    database_url: str = 'x'\n"
             "    class Config:\n        env_prefix = 'shop_'\nimport sqlite3\nsqlite3.connect('a.db')",
             "fastapi\nasyncpg",
         ),
-        (sqlite("a.db"),),
+        (replace(DB, names=(("SHOP_DATABASE_URL", "url"),)), sqlite("a.db")),
     ),
     Case("written, not read", flask("import os\nos.environ['REDIS_URL'] = 'x'", "celery")),
     Case(
         "celery and a broker that is read",
         flask("import os\nos.getenv('CELERY_BROKER_URL')", "celery"),
         (replace(REDIS, names=(("CELERY_BROKER_URL", "url"),)),),
+    ),
+    Case(
+        "a broker that Celery's module reads",
+        {
+            "requirements.txt": "flask\ncelery[redis]",
+            "app.py": FLASK,
+            "tasks.py": "from celery import Celery\nimport os\n"
+            "app = Celery('tasks', broker=os.getenv('CELERY_BROKER_URL'))\n",
+        },
+        (replace(REDIS, names=(("CELERY_BROKER_URL", "url"),)),),
+        {"worker": "celery -A tasks:app worker --loglevel=info --concurrency=1"},
     ),
     Case("both", flask(READ, "asyncpg\nredis"), (DB, REDIS)),
     Case(

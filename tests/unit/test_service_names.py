@@ -94,7 +94,7 @@ SYNC = "from sqlalchemy import create_engine\nimport os\nurl = os.environ['DATAB
         (fastapi(ENGINE, "fastapi\nsqlalchemy\nasyncpg"), "postgresql+asyncpg"),
         (fastapi(ENGINE, "fastapi\nsqlalchemy\npsycopg[binary]\npsycopg2-binary"), "postgresql+psycopg"),
         (fastapi(SYNC, "fastapi\nsqlmodel\npsycopg[binary]"), "postgresql+psycopg"),
-        (flask(SYNC, "flask\nflask-sqlalchemy\npsycopg2-binary\npsycopg"), ""),
+        (flask(SYNC, "flask\nflask-sqlalchemy\npsycopg2-binary\npsycopg"), "postgresql+psycopg2"),
         (flask(SYNC, "flask\nsqlalchemy\npg8000"), "postgresql+pg8000"),
         (fastapi(SYNC + "import asyncpg\nasyncpg.connect(url)\n", "fastapi\nsqlalchemy\nasyncpg"), ""),
         (fastapi("import os\nos.environ['DATABASE_URL']", "fastapi\ntortoise-orm[asyncpg]\nasyncpg"), "postgres"),
@@ -111,3 +111,101 @@ def test_only_names_that_are_read_are_given_and_what_is_declared_wins() -> None:
     [service] = understood(flask(code, "flask\npsycopg2")).services
     assert service.names == (("DB_HOST", "host"), ("DB_NAME", "database"))
     assert understood(flask(code, "flask")).services == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "requirements", "scheme"),
+    [
+        (
+            "URL = os.environ['DATABASE_URL'].replace('postgres://', 'postgresql://')",
+            "flask-sqlalchemy\npsycopg2",
+            "postgresql+psycopg2",
+        ),
+        (
+            "URL = os.environ['DATABASE_URL'].replace('postgres://', 'postgresql://')",
+            "flask-sqlalchemy\npsycopg[binary]",
+            "postgresql+psycopg",
+        ),
+        (
+            "URL = os.getenv('DATABASE_URL').replace('postgres://', 'postgresql+asyncpg://')\ncreate_async_engine(URL)",
+            "sqlalchemy\nasyncpg",
+            "postgres",
+        ),
+        (
+            "URL = os.environ['DATABASE_URL'].replace('postgresql://', 'postgresql+asyncpg://')\ncreate_async_engine(URL)",
+            "sqlalchemy\nasyncpg",
+            "postgresql",
+        ),
+        ("URL = os.environ['DATABASE_URL'].replace('postgres', 'postgresql')", "sqlalchemy\npsycopg2", "postgres"),
+        (
+            "URL = re.sub(r'^postgresql:', 'postgresql+asyncpg:', os.environ['DATABASE_URL'])",
+            "sqlalchemy\nasyncpg",
+            "postgresql",
+        ),
+        (
+            "URL = os.getenv('DATABASE_URL', 'postgresql+psycopg://a:b@localhost/x')",
+            "sqlalchemy\npsycopg2\npsycopg",
+            "postgresql+psycopg",
+        ),
+        (
+            "URL = os.getenv('DATABASE_URL', 'postgresql+psycopg://a:b@localhost/x')",
+            "sqlalchemy\npsycopg2",
+            "postgresql+psycopg2",
+        ),
+        ("URL = os.environ['DATABASE_URL']", "django\nsqlalchemy\ndj-database-url\npsycopg", ""),
+        ("URL = os.environ['DATABASE_URL']", "sqlalchemy[postgresql_asyncpg]", "postgresql+asyncpg"),
+        ("# .replace('x', 'y')\nURL = os.environ['DATABASE_URL']", "sqlalchemy\npsycopg2", "postgresql+psycopg2"),
+        (
+            "URL = os.environ['DATABASE_URL']\nok = URL.startswith('postgresql://')",
+            "sqlalchemy\npsycopg2",
+            "postgresql",
+        ),
+    ],
+)
+def test_code_that_rewrites_the_scheme_is_given_what_it_rewrites(code: str, requirements: str, scheme: str) -> None:
+    [service] = understood(flask(f"import os, re\n{code}\n", requirements)).services
+    assert service.scheme == scheme
+
+
+@pytest.mark.parametrize(
+    ("code", "requirements", "names"),
+    [
+        ("os.environ['SHOP_DB_HOST'], os.environ['SHOP_DB_NAME']", "psycopg2", ["SHOP_DB_HOST", "SHOP_DB_NAME"]),
+        ("os.environ['DB_NAME']", "psycopg2", []),  # a file, for all that is known
+        ("os.environ['DB_HOST'], os.getenv('DB_PORT', '3306')", "psycopg2", []),
+        ("os.environ['DB_HOST'], os.getenv('DB_PORT', '5432')", "psycopg2", ["DB_HOST", "DB_PORT"]),
+        ("os.environ['DB_HOST'], os.getenv('DB_ENGINE', 'postgresql')", "psycopg2", ["DB_HOST"]),
+        ("os.environ['SQL_HOST'], os.getenv('SQL_ENGINE', 'django.db.backends.sqlite3')", "django\npsycopg2",
+         ["SQL_HOST", "SQL_ENGINE"]),
+        ("os.environ['PGHOST'], os.environ.get('PGSSLMODE', 'require')", "psycopg2", ["PGSSLMODE"]),
+        ("os.environ['REDIS_HOST'], os.getenv('REDIS_DB', 3)", "redis", ["REDIS_HOST"]),
+        ("os.environ['REDIS_HOST'], os.environ['REDIS_DB']", "redis", ["REDIS_HOST", "REDIS_DB"]),
+        ("os.getenv('CELERY_BROKER_URL', 'amqp://localhost')", "celery[redis]", []),
+        ("os.getenv('CELERY_RESULT_BACKEND', 'rpc://'), os.getenv('CELERY_BROKER_URL')", "celery[redis]",
+         ["CELERY_BROKER_URL"]),
+        ("os.environ['REDIS_HOST']", "psycopg2", []),
+        ("os.getenv('MYSQL_HOST'), os.getenv('TEST_DATABASE_URL'), os.getenv('REDIS_TLS_URL')", "psycopg2\nredis", []),
+    ],
+)  # fmt: skip
+def test_which_names_are_given(code: str, requirements: str, names: list[str]) -> None:
+    spec = understood(flask(f"import os\n{code}\n", requirements))
+    assert [name for service in spec.services for name, _ in service.names] == names
+
+
+def test_a_test_file_reads_nothing() -> None:
+    files = flask("import os\nos.environ['DB_HOST']", "psycopg2") | {
+        "tests/test_x.py": "import os\nos.environ['DB_PASS']"
+    }
+    [service] = understood(files).services
+    assert service.names == (("DB_HOST", "host"),)
+
+
+def test_where_another_platform_had_its_database_is_no_word_of_the_owner() -> None:
+    app_json = '{"env": {"DB_HOST": "db", "DB_NAME": "x", "MODE": "fast", "DATABASE_URL": "postgres://db/x"}}'
+    files = flask("import os\nos.environ['DB_HOST'], os.environ['DB_NAME']", "psycopg2") | {"app.json": app_json}
+    spec = understood(files)
+    assert [service.name for service in spec.services] == ["db"]
+    assert dict(spec.variables) == {"MODE": "fast"}
+    owner = files | {"pullet.toml": "[variables]\nDB_HOST = 'db.example.org'"}
+    assert understood(owner).services == ()
+    assert dict(understood(owner).variables)["DB_HOST"] == "db.example.org"

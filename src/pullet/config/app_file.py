@@ -207,7 +207,7 @@ class ReleaseSection(Section):
     )
 
 
-ServiceField = Literal["url", "text", "host", "port", "user", "password", "database", "engine"]
+ServiceField = Literal["url", "text", "host", "port", "user", "password", "database", "engine", "sslmode"]
 
 
 class Service(Section):

@@ -18,7 +18,8 @@ BUILD_TIME = {
 
 
 def fields(url: str) -> Mapping[str, str]:
-    """`url`, `host`, `port`, `user`, `password`, `database`, and `text` as libpq reads it."""
+    """`url`, `host`, `port`, `user`, `password`, `database`, `text` as libpq reads it, and what goes with a server
+    on this box: `engine` of Django, `sslmode`."""
     parts = urlsplit(url)
     found = {
         "url": url,
@@ -28,6 +29,7 @@ def fields(url: str) -> Mapping[str, str]:
         "password": unquote(parts.password or ""),
         "database": unquote(parts.path.lstrip("/")),
         "engine": _ENGINE,
+        "sslmode": "prefer",
     }
     keywords = {"dbname": "database", "host": "host", "port": "port", "user": "user", "password": "password"}
     texts = [f"{keyword}={found[field]}" for keyword, field in keywords.items() if found[field]]

@@ -38,7 +38,7 @@ def decide_services(evidence: Sequence[Evidence], decisions: Mapping[str, Decisi
 
     An empty type is a service that is not given; its evidence says why.
     """
-    declared = _declared(decisions)
+    declared = declared_types(decisions)
     if SWITCH in decisions and decisions[SWITCH].value == "false":
         return {}
     facts = _Facts(evidence)
@@ -52,7 +52,7 @@ def decide_services(evidence: Sequence[Evidence], decisions: Mapping[str, Decisi
     settled = {*declared.values(), *_own(_variables(decisions))}
     wanted = {kind: each for kind, each in found.items() if kind not in settled}
     chosen = dict(_decisions(wanted, taken=set(declared)))
-    return chosen | _asked_for(facts, {**declared, **_declared(chosen)})
+    return chosen | _asked_for(facts, {**declared, **declared_types(chosen)})
 
 
 def _asked_for(facts: _Facts, there: Mapping[str, str]) -> dict[str, Decision]:
@@ -168,8 +168,8 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
-def _declared(decisions: Mapping[str, Decision]) -> dict[str, str]:
-    """Types of the declared services, by name."""
+def declared_types(decisions: Mapping[str, Decision]) -> dict[str, str]:
+    """Types of services, by name."""
     parts = ((subject.split("."), decision) for subject, decision in decisions.items())
     return {
         keys[1]: _ALIASES.get(decision.value, decision.value)

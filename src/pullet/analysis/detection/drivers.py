@@ -40,6 +40,18 @@ EXTRAS = {
     "valkey": VALKEY,
 }
 
+SQLALCHEMY_DRIVERS = {
+    # by extras of SQLAlchemy, and of what passes them on; what `postgresql` brings is what it takes by itself
+    "postgresql-psycopg": "psycopg",
+    "postgresql-psycopgbinary": "psycopg",
+    "postgresql-psycopg2binary": "psycopg2-binary",
+    "postgresql-asyncpg": "asyncpg",
+    "postgresql-pg8000": "pg8000",
+    "psycopg": "psycopg",
+    "psycopg2": "psycopg2",
+    "asyncpg": "asyncpg",
+}
+
 
 def needed_by(requirement: str) -> str | None:
     """The type of service that a requirement, as `celery[redis]`, is a driver for."""

@@ -23,6 +23,7 @@ _FIELDS = {
     "password": "PASSWORD|PASS|PASSWD|PWD|PW|USER_PASSWORD",
     "database": "DB|DATABASE|NAME|DBNAME|DB_NAME|DATABASE_NAME",
     "engine": "ENGINE|BACKEND",
+    "sslmode": "SSLMODE|SSL_MODE",
 }
 _SUFFIX = "|".join(f"(?P<{field}>{names})" for field, names in _FIELDS.items())
 _PREFIX = r"(?:[A-Z][A-Z0-9]{0,30}_){0,3}?"
@@ -41,7 +42,7 @@ _TEXT = re.compile(r".*_CONN(ECTION)?_?STR(ING)?")
 
 def field_of(variable: str) -> tuple[str, str] | None:
     """(type of service, field) that a variable of this name holds: `("postgresql", "host")`. Fields: url, text (libpq's
-    keywords and values), host, port, user, password, database, engine."""
+    keywords and values), host, port, user, password, database, engine, sslmode."""
     if len(variable) > 80 or _NOT_OURS.search(variable):
         return None
     if _QUEUES.fullmatch(variable):
@@ -57,3 +58,18 @@ def address_in(variable: str) -> str | None:
     """The type of service that an app has of its own where this variable is set by hand: `REDIS_URL`, `PGHOST`."""
     found = field_of(variable)
     return found[0] if found and found[1] in ("url", "text", "host") else None
+
+
+_ANOTHER = re.compile(
+    # what stands in for the variable leads to a server of another kind
+    r"(?:mysql|mariadb|mongodb|oracle|mssql|clickhouse|cockroachdb|amqps?|pyamqp|rpc|sqs|kafka|memcached?|filesystem|https?"
+    r"|db)(?:\+[\w+]{1,30})?(?::.*)?|django-(?:db|cache)|3306|27017|1433|1521|5672|11211",
+    re.DOTALL,
+)
+
+
+def is_of_another(variable: str, default: str | None) -> bool:
+    """Whether a variable that looks like one of ours is of a service that Pullet does not give, told by its default."""
+    kind, field = field_of(variable) or ("", "")
+    known = field in ("url", "port") and _ANOTHER.fullmatch(default or "") is not None
+    return known and not (kind == POSTGRESQL and default == "db")

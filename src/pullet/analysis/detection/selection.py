@@ -26,10 +26,12 @@ _VENDOR = re.compile(
     r"|\.platform\.app\.yaml|(\.?docker/)?(Dockerfile|Containerfile)|\.do/(app\.ya?ml|deploy\.template\.yaml)"
     r"|\.platform/[\w.-]{1,60}\.yaml|\.upsun/config\.yaml|app\.json"
 )
+EXAMPLE = re.compile(r"\.?env[.-](?:example|sample|template|dist)|(?:example|sample)\.env")
+"""Files that list an app's variables with values for development."""
 _SCRIPT = re.compile(r"[\w.-]{1,60}\.sh|run|start|entrypoint|docker-entrypoint")
 _SCRIPT_DEPTH = 2  # folders above a script that a start command may call
 _NAMED_ONLY = frozenset({"uv.lock", "poetry.lock"})  # that they exist says enough; they are the largest files of all
-_TEST_FILE = re.compile(r"test_.*|.*_test|conftest|noxfile|tasks|fabfile")
+_TEST_FILE = re.compile(r"test_.*|.*_test|conftest|noxfile|fabfile")
 
 
 def files_to_read(entries: Sequence[tuple[str, int]], root: str = ".") -> tuple[str, ...]:
@@ -72,7 +74,7 @@ def _rank(path: str, size: int, root: str) -> tuple[int, int, int] | None:
 def is_of_interest(path: str) -> bool:
     """Whether a file, by its path below the app's root, could tell what the app is."""
     *folders, name = path.split("/")
-    if _VENDOR.fullmatch(path):
+    if _VENDOR.fullmatch(path) or EXAMPLE.fullmatch(path):
         return True
     if len(folders) > _DEPTH_LIMIT or any(folder.startswith(".") or folder in _LEFT_OUT for folder in folders):
         return False

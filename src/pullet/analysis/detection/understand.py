@@ -10,10 +10,11 @@ from pathlib import PurePosixPath
 
 from pullet.analysis.detection.application import Application
 from pullet.analysis.detection.assemble import assemble
-from pullet.analysis.detection.backing import decide_services, decide_workers, is_fact
+from pullet.analysis.detection.backing import decide_services, decide_workers, declared_types, is_fact
 from pullet.analysis.detection.decide import Rank, Tie, decide, decide_all
 from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points, programs
 from pullet.analysis.detection.frameworks import OBJECT_NAMES
+from pullet.analysis.detection.needs import address_guesses, decide_demanded, decide_generated
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.servers import PREFERENCE, choose_server, serve
 from pullet.analysis.detection.tables import decide_schema
@@ -92,9 +93,20 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
         _decide_program(evidence, decisions, name)
     if not any(_is_command(subject) for subject in decisions):
         raise _nothing_found(repository, name)
-    decisions |= decide_services(evidence, decisions) | decide_workers(evidence, decisions)
+    _decide_services(evidence, decisions)
+    decisions |= decide_workers(evidence, decisions) | decide_generated(decisions)
+    decisions |= decide_demanded(evidence, decisions)
     decisions |= decide_schema(evidence, decisions)
     return replace(assemble(repository.root, decisions), personality=personality_of(decisions, evidence))
+
+
+def _decide_services(evidence: Sequence[Evidence], decisions: dict[str, Decision]) -> None:
+    """With them goes what leads to services of another platform."""
+    guesses = address_guesses(decisions)
+    decisions |= decide_services(evidence, {each: found for each, found in decisions.items() if each not in guesses})
+    for subject, kind in guesses.items():
+        if kind in declared_types(decisions).values():
+            del decisions[subject]
 
 
 def _is_command(subject: str) -> bool:

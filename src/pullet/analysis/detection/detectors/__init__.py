@@ -17,9 +17,8 @@ from pullet.analysis.detection.detectors import (
     programs,
     python_version,
     schema,
-    secret_key,
-    services,
     sqlite,
+    variables,
 )
 from pullet.analysis.detection.repository import Repository
 from pullet.domain.app import Evidence
@@ -33,8 +32,7 @@ DETECTORS: tuple[Detector, ...] = (
     dependencies.detect,
     django.detect,
     entry_points.detect,
-    secret_key.detect,
-    services.detect,
+    variables.detect,
     sqlite.detect,
     celery.detect,
     gunicorn.detect,

@@ -1,92 +1,43 @@
-"""What speaks for a database or a cache: drivers among the dependencies, variables that the code reads."""
+"""What speaks for a database or a cache: drivers among the dependencies, variables that the code reads, URL schemes."""
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from pullet.analysis.detection.detectors.dependencies import requirements
-from pullet.analysis.detection.drivers import needed_by
-from pullet.analysis.detection.names import field_of
-from pullet.analysis.detection.repository import Repository, dotted_name, literal_text
+from pullet.analysis.detection.detectors.dependencies import Requirement, requirements
+from pullet.analysis.detection.drivers import POSTGRESQL, SQLALCHEMY_DRIVERS, VALKEY, needed_by
+from pullet.analysis.detection.names import field_of, is_of_another
+from pullet.analysis.detection.reads import Read
+from pullet.analysis.detection.repository import Repository
 from pullet.domain.app import Confidence, Evidence
 
 DRIVER, READ, CELERY = "fact.driver", "fact.read", "fact.celery"
 """Subjects, followed by the type of service: `fact.driver.postgresql`."""
 
 SCHEME = "fact.scheme"
-"""Subject; the value is the scheme of the URL by which SQLAlchemy finds the driver that is installed."""
+"""Subject; the value is the URL's scheme that the app's libraries, or its own code, take."""
 
 _DETECTOR = "services"
-_TELLING = re.compile(r"environ|getenv|Settings\b|\bconfig\(|\benv(?:\.\w+)?\(|\bEnv\b")
 _ASYNC = re.compile(r"\b(?:create_async_engine|async_engine_from_config|AsyncSession|async_sessionmaker)\b")
 _BARE = re.compile(
     r"\b(?:asyncpg|psycopg|psycopg2|psycopg_pool)\.(?:connect|create_pool|AsyncConnection|Connection)\b|\bConnectionPool\("
 )
+_REPLACED = re.compile(
+    r"""(?:replace|sub)\(\s{0,40}r?["']\^?(postgres(?:ql)?(?::/?/?)?)["']\s{0,9},\s{0,40}r?["']([^"']{0,40})"""
+)
+_LOOKED_AT = re.compile(r"""startswith\(\s{0,40}\(?[^)\n]{0,80}["']postgresql://["']""")
 _SQLALCHEMY = frozenset(
     {"sqlalchemy", "flask-sqlalchemy", "sqlmodel", "alembic", "flask-migrate", "advanced-alchemy", "databases"}
 )
-_MAPPINGS = frozenset({"os.environ", "environ", "env", "config"})
-_READERS = frozenset(
-    {
-        "getenv",
-        "get",
-        "env",
-        "config",
-        "db",
-        "db_url",
-        "dj_db_url",
-        "cache",
-        "cache_url",
-        "str",
-        "url",
-        "int",
-        "read_env",
-    }
-)
-_UNNAMED = {
-    # calls that read a variable without naming it
-    "dj_database_url.config": "DATABASE_URL",
-    "env.db": "DATABASE_URL",
-    "env.db_url": "DATABASE_URL",
-}
+_OF_DJANGO = frozenset({"dj-database-url", "django-environ"})
+_BY_DEFAULT = ("psycopg2", "psycopg2-binary", "psycopg", "asyncpg", "pg8000")
+"""SQLAlchemy's drivers. Where the URL names none it takes psycopg2, from 2.1 on psycopg."""
+_SETTLING = frozenset({"host", "user", "password", "url", "text", "port"})
+_DRIVEN = re.compile(r"postgresql\+([a-z0-9]{1,20})://")
 
 
-def detect(repository: Repository) -> Iterable[Evidence]:
-    yield from _drivers(repository)
-    seen: set[str] = set()
-    for path in repository.python_files:
-        if not _TELLING.search(repository.text(path)) or not (tree := repository.module(path)):
-            continue
-        for variable, line in _read(tree, "dj_database_url" in repository.text(path)):
-            if variable not in seen and (field := field_of(variable)):
-                seen.add(variable)
-                because = f"{path} reads ${variable}"
-                yield _say(f"{READ}.{field[0]}", variable, repository, (path, line), because)
-    yield from _scheme(repository)
-
-
-def _scheme(repository: Repository) -> Iterator[Evidence]:
-    """SQLAlchemy takes the driver from the URL, and psycopg2 where it says none."""
-    listed = {requirement.name.partition("[")[0]: requirement for requirement in requirements(repository)}
-    texts = {path: repository.text(path) for path in repository.python_files}
-    if "tortoise-orm" in listed:
-        place = listed["tortoise-orm"]
-        because = "Tortoise ORM knows the scheme `postgres` only"
-        yield _say(SCHEME, "postgres", repository, (place.path, place.line), because)
-    if not _SQLALCHEMY & listed.keys() or any(_BARE.search(text) for text in texts.values()):
-        return
-    waits = next((path for path, text in texts.items() if _ASYNC.search(text)), None)
-    drivers = ("asyncpg", "psycopg") if waits else ("psycopg2", "psycopg2-binary", "psycopg", "asyncpg", "pg8000")
-    driver = next((name for name in drivers if name in listed), "")
-    if driver and not driver.startswith("psycopg2"):
-        place = listed[driver]
-        because = f"SQLAlchemy is told to use {driver}" + (f", as {waits} makes an async engine" if waits else "")
-        yield _say(SCHEME, f"postgresql+{driver}", repository, (place.path, place.line), because)
-
-
-def _drivers(repository: Repository) -> Iterator[Evidence]:
+def drivers_of(repository: Repository) -> Iterator[Evidence]:
     for requirement in requirements(repository):
         place = (requirement.path, requirement.line)
         because = f"{requirement.name} is among the dependencies"
@@ -96,43 +47,112 @@ def _drivers(repository: Repository) -> Iterator[Evidence]:
             yield _say(CELERY, requirement.name, repository, place, because)
 
 
-def _read(tree: ast.Module, url_reader: bool) -> Iterator[tuple[str, int]]:
-    """Variables that a module reads, with the line. `url_reader`: a bare `config()` can be dj_database_url's."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Subscript(value=mapping, slice=key, ctx=ast.Load()) if dotted_name(mapping) in _MAPPINGS:
-                yield literal_text(key) or "", node.lineno
-            case ast.Call(func=function, args=[key, *_]) if _last_name(function) in _READERS:
-                yield literal_text(key) or "", node.lineno
-            case ast.Call(func=function, args=[]):
-                name = dotted_name(function)
-                yield _UNNAMED.get(name) or ("DATABASE_URL" if url_reader and name == "config" else ""), node.lineno
-            case ast.ClassDef() if _is_settings(node):
-                yield from _fields(node)
+def addresses(repository: Repository, reads: Sequence[Read]) -> Iterator[Evidence]:
+    """Variables that hold an address of a service, or a part of one."""
+    fields = {read.name: field for read in reads if (field := field_of(read.name))}
+    django = any(requirement.name.partition("[")[0] == "django" for requirement in requirements(repository))
+    foreign = {_family(read.name) for read in reads if read.name in fields and is_of_another(read.name, read.default)}
+    settled = {_family(name) for name, (_, field) in fields.items() if field in _SETTLING}
+    seen: set[str] = set()
+    for read in reads:
+        field = fields.get(read.name)
+        if field is None or read.name in seen or _family(read.name) in foreign or not _is_wanted(field, read, django):
+            continue
+        if field[1] == "database" and _family(read.name) not in settled:
+            continue  # without a server it is the name of a file
+        seen.add(read.name)
+        place = (read.path, read.line)
+        yield _say(f"{READ}.{field[0]}", read.name, repository, place, f"{read.path} reads ${read.name}")
 
 
-def _last_name(function: ast.expr) -> str:
-    return function.attr if isinstance(function, ast.Attribute) else dotted_name(function)
+def _is_wanted(field: tuple[str, str], read: Read, django: bool) -> bool:
+    if field == (VALKEY, "database"):
+        return not read.has_default  # each server is the app's own, so its numbers are too
+    if field[1] == "engine":
+        return django and (not read.default or read.default.startswith("django."))
+    return True
 
 
-def _is_settings(node: ast.ClassDef) -> bool:
-    """A class of pydantic-settings whose fields are variables of the same name."""
-    named = any(_last_name(base).endswith("Settings") for base in node.bases)
-    return named and not any(_has_prefix(statement) for statement in node.body)
+def _family(name: str) -> str:
+    """What names of one server have in common: `DB` of DB_HOST, DBNAME and DB_USER."""
+    words = re.match(r"(?:.*_)?(?:DB|DATABASE|PSQL|PGSQL|SQL|POSTGRES(?:QL)?|PG|RDS|REDIS|VALKEY)(?=_|[A-Z])", name)
+    return words[0] if words else name
 
 
-def _has_prefix(statement: ast.stmt) -> bool:
-    return any(
-        (isinstance(inner, ast.keyword) and inner.arg == "env_prefix")
-        or (isinstance(inner, ast.Name) and inner.id == "env_prefix")
-        for inner in ast.walk(statement)
-    )
+def schemes(repository: Repository, reads: Sequence[Read]) -> Iterator[Evidence]:
+    """SQLAlchemy takes the driver from the URL; code may rewrite, or look at, what it is given."""
+    listed = _listed(repository)
+    if "tortoise-orm" in listed:
+        place = listed["tortoise-orm"]
+        because = "Tortoise ORM knows the scheme `postgres` only"
+        yield _say(SCHEME, "postgres", repository, (place.path, place.line), because)
+    texts = {path: repository.text(path) for path in repository.python_files}
+    if rewriting := _rewriting(texts):
+        path, line, old, new = rewriting
+        wanted = "postgresql" if old.startswith("postgresql") else "postgres"
+        because = f"{path} itself turns {old} into {new}"
+        yield _say(SCHEME, wanted, repository, (path, line), because)
+    if _OF_DJANGO & listed.keys() or not _SQLALCHEMY & listed.keys():
+        return
+    yield from _looked_at(repository, texts)
+    yield from _in_default(repository, reads, listed)
+    if not any(_BARE.search(text) for text in texts.values()):
+        yield from _by_driver(repository, texts, listed)
 
 
-def _fields(node: ast.ClassDef) -> Iterator[tuple[str, int]]:
-    for statement in node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            yield statement.target.id.upper(), statement.lineno
+def _listed(repository: Repository) -> Mapping[str, Requirement]:
+    """Requirements by name; a driver that another one's extra brings, by the driver's."""
+    found: dict[str, Requirement] = {}
+    for requirement in requirements(repository):
+        name, _, extras = requirement.name.rstrip("]").partition("[")
+        found.setdefault(name, requirement)
+        for extra in extras.split(","):
+            if driver := SQLALCHEMY_DRIVERS.get(re.sub(r"[-_.]+", "-", extra)):
+                found.setdefault(driver, requirement)
+    return found
+
+
+def _rewriting(texts: Mapping[str, str]) -> tuple[str, int, str, str] | None:
+    """Where code replaces the scheme: (path, line, what, by what). `postgres://` made `postgresql://` asks for nothing:
+    what is given is that already."""
+    for path, text in texts.items():
+        for found in _REPLACED.finditer(text) if "postgres" in text else ():
+            old, new = found[1], found[2]
+            if not (old in ("postgres:", "postgres://") and new in ("postgresql:", "postgresql://")):
+                return path, text.count("\n", 0, found.start()) + 1, old, new
+    return None
+
+
+def _looked_at(repository: Repository, texts: Mapping[str, str]) -> Iterator[Evidence]:
+    for path, text in texts.items():
+        if found := _LOOKED_AT.search(text):
+            line = text.count("\n", 0, found.start()) + 1
+            yield _say(SCHEME, "postgresql", repository, (path, line), f"{path} looks for postgresql://")
+
+
+def _in_default(repository: Repository, reads: Sequence[Read], listed: Mapping[str, Requirement]) -> Iterator[Evidence]:
+    """The scheme of what the code falls back on."""
+    for read in reads:
+        driver = _DRIVEN.match(read.default or "")
+        if driver and field_of(read.name) == (POSTGRESQL, "url") and _installed(driver[1], listed):
+            because = f"what stands in for ${read.name} names {driver[1]}"
+            yield _say(SCHEME, f"postgresql+{driver[1]}", repository, (read.path, read.line), because)
+
+
+def _installed(driver: str, listed: Mapping[str, Requirement]) -> bool:
+    return driver in listed or f"{driver}-binary" in listed
+
+
+def _by_driver(
+    repository: Repository, texts: Mapping[str, str], listed: Mapping[str, Requirement]
+) -> Iterator[Evidence]:
+    waits = next((path for path, text in texts.items() if _ASYNC.search(text)), None)
+    drivers = ("asyncpg", "psycopg") if waits else _BY_DEFAULT
+    driver = next((name for name in drivers if name in listed), "")
+    if driver:
+        place, dialect = listed[driver], driver.removesuffix("-binary")
+        because = f"SQLAlchemy is told to use {dialect}" + (f", as {waits} makes an async engine" if waits else "")
+        yield _say(SCHEME, f"postgresql+{dialect}", repository, (place.path, place.line), because)
 
 
 def _say(subject: str, value: str, repository: Repository, place: tuple[str, int], because: str) -> Evidence:
