@@ -107,7 +107,8 @@ class Copies:
         self._note(origin, _KEPT).unlink(missing_ok=True)
         kept, password = origin.name + _KEPT, secrets.token_urlsafe(24)
         await self.copying.databases.role(kept, password)
-        await self._transfer(origin, kept, kept, password)
+        async with self.copying.databases.whole_or_not_there(kept):
+            await self._transfer(origin, kept, kept, password)
         # Its role owns what is in it and nothing else: who owns a file copy's content can be changed at one stroke.
         await self.copying.databases.admin.run(
             f"ALTER DATABASE {identifier(kept)} OWNER TO CURRENT_USER",

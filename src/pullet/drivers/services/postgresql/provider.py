@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections import defaultdict
@@ -11,7 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from pullet.domain.errors import ServiceFailed
+from pullet.domain.errors import PulletError, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability
@@ -24,6 +25,7 @@ from pullet.drivers.services.postgresql.databases import Databases, Found
 from pullet.drivers.services.postgresql.records import Record, Records
 from pullet.drivers.services.postgresql.server import ExternalServer, ManagedServer, Server
 from pullet.drivers.services.postgresql.sql import Connection
+from pullet.drivers.services.trouble import explained
 from pullet.drivers.supervision import Supervisor
 from pullet.ports import LogSink
 
@@ -49,6 +51,7 @@ class PostgresProvider:
         self._locks: defaultdict[ServiceKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._origins: defaultdict[ServiceKey, asyncio.Lock] = defaultdict(asyncio.Lock)  # taken after that of `_locks`
 
+    @explained
     async def provide(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
         await self._server.start()
         async with self._locks[key]:
@@ -89,6 +92,7 @@ class PostgresProvider:
     async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
         """A repository brings no data of a server."""
 
+    @explained
     async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
         grant = await self.provide(key, spec)
         psql = (await self._server.admin()).program
@@ -96,6 +100,7 @@ class PostgresProvider:
         folders = () if psql.startswith("/usr/") else (str(Path(psql).parents[1]),)
         return Shell((psql,), tuple(each for each in grant.variables if each[0].startswith("PG")), folders)
 
+    @explained
     async def ensure(self) -> None:
         if self._server.exists and self._records.all():
             await self._server.start()
@@ -110,6 +115,7 @@ class PostgresProvider:
         found = await databases.find([record.name for record in records])
         return tuple(_state(record, found.get(record.name)) for record in records)
 
+    @explained
     async def clone(self, origin: ServiceKey, key: ServiceKey, spec: ServiceSpec, log: LogSink) -> Grant:
         source = self._records.get(origin)
         if source is None or origin == key:
@@ -118,10 +124,12 @@ class PostgresProvider:
         async with self._locks[key], self._origins[origin]:
             target = self._records.open(key)
             copies = await self._copies()
-            await copies.make(source, target, target.name + _NEW, log)
-            await self._put_in_place(target, spec)
+            async with copies.copying.databases.whole_or_not_there(target.name + _NEW):
+                await copies.make(source, target, target.name + _NEW, log)
+                await self._put_in_place(target, spec)
         return self._grant(target, spec)
 
+    @explained
     async def dump(self, key: ServiceKey, folder: Path) -> None:
         record = self._records.get(key)
         if record is None:
@@ -132,6 +140,7 @@ class PostgresProvider:
         extensions = json.dumps([asdict(each) for each in await copying.extensions(record.name)])
         await asyncio.to_thread(partial(sealed.seal, folder, type=self.type, extensions=extensions))
 
+    @explained
     async def load(self, key: ServiceKey, spec: ServiceSpec, folder: Path) -> None:
         extensions = _extensions(await asyncio.to_thread(sealed.check, folder), folder)
         await self.provide(key, spec)
@@ -139,8 +148,9 @@ class PostgresProvider:
             record = self._records.open(key)
             copying = await self._copying()
             copy = Owned(record.name + _NEW, record.name, record.password)
-            await copying.restore(folder / "database", extensions, copy)
-            await self._put_in_place(record, spec)
+            async with copying.databases.whole_or_not_there(copy.database):
+                await copying.restore(folder / "database", extensions, copy)
+                await self._put_in_place(record, spec)
 
     async def _put_in_place(self, record: Record, spec: ServiceSpec) -> None:
         """The new database, now whole, becomes the service's; the one that was is dropped."""
@@ -148,8 +158,10 @@ class PostgresProvider:
         await databases.extend(record.name + _NEW, spec.extensions)
         await databases.drop(record.name + _OLD)
         await databases.swap(record.name + _NEW, record.name, record.name + _OLD)
-        await databases.drop(record.name + _OLD)
+        with contextlib.suppress(PulletError):  # the new one counts already; the next `provide` drops what is left
+            await databases.drop(record.name + _OLD)
 
+    @explained
     async def remove(self, key: ServiceKey) -> None:
         record = self._records.get(key)
         if record is None:
