@@ -6,10 +6,12 @@ import contextlib
 import errno
 import functools
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from pullet.domain.errors import DiskFull, ServiceFailed
 from pullet.domain.services import ServiceKey
+from pullet.drivers.process import last_lines
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -30,6 +32,14 @@ def file_trouble(subject: object) -> Iterator[None]:
 def disk_full(what: str, evidence: str) -> DiskFull:
     hint = "Free some space; `pullet doctor` shows how much there is. Nothing that was live has changed."
     return DiskFull(f"{what}: the disk is full", context=evidence, hint=hint)
+
+
+def last_words(log: Path, count: int) -> str:
+    """The last lines of a server's log; nothing where it cannot be read."""
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8000))
+        return last_lines(file.read().decode("utf-8", "replace"), count)
+    return ""
 
 
 def explained(method: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:

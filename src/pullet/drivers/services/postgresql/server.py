@@ -17,8 +17,8 @@ from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services.postgresql import cluster as clusters
 from pullet.drivers.services.postgresql.cluster import SUPERUSER, Cluster
 from pullet.drivers.services.postgresql.programs import Programs, choose, installed
-from pullet.drivers.services.postgresql.sql import Connection, Psql, connection_of, last_words
-from pullet.drivers.services.trouble import disk_full
+from pullet.drivers.services.postgresql.sql import Connection, Psql, connection_of
+from pullet.drivers.services.trouble import disk_full, last_words
 from pullet.drivers.supervision import Supervised, SupervisedState, Supervisor
 
 _START_LIMIT = 120.0  # seconds; after kill -9 what is in the WAL is replayed first

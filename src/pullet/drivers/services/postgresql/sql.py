@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
@@ -18,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 from pullet.domain.command import Command
 from pullet.domain.errors import CommandFailed, DiskFull, RuntimeFailed, ServiceFailed, UsageError
 from pullet.drivers.process import ProcessRunner, last_lines
-from pullet.drivers.services.trouble import disk_full
+from pullet.drivers.services.trouble import disk_full, last_words
 
 # A database's owner can give all its sessions another search path, and so the superuser's functions of his own.
 SAFE_PATH = "-c search_path=pg_catalog,pg_temp"
@@ -142,14 +141,6 @@ def failed(message: str, err: CommandFailed | RuntimeFailed, log: Path | None = 
     if isinstance(err, CommandFailed) and err.timed_out:
         message = f"{message}: it ran out of time"
     return ServiceFailed(message, context=evidence, hint=err.hint)
-
-
-def last_words(log: Path, count: int) -> str:
-    """The last lines of a server's log; nothing where it cannot be read."""
-    with contextlib.suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 8000))
-        return last_lines(file.read().decode("utf-8", "replace"), count)
-    return ""
 
 
 def identifier(name: str) -> str:
