@@ -19,12 +19,13 @@ from pullet.domain.runtime import Capability
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services import sealed
-from pullet.drivers.services.postgresql.copies import Copies, Witness
+from pullet.drivers.services.postgresql.copies import Copies, Witness, work_of
 from pullet.drivers.services.postgresql.copying import Copying, Extension, Owned
 from pullet.drivers.services.postgresql.databases import Databases, Found
 from pullet.drivers.services.postgresql.records import Record, Records
 from pullet.drivers.services.postgresql.server import ExternalServer, ManagedServer, Server
 from pullet.drivers.services.postgresql.sql import Connection
+from pullet.drivers.services.postgresql.work import clear
 from pullet.drivers.services.trouble import explained
 from pullet.drivers.supervision import Supervisor
 from pullet.ports import LogSink
@@ -61,6 +62,7 @@ class PostgresProvider:
         return self._grant(record, spec)
 
     async def _have(self, record: Record) -> None:
+        await asyncio.to_thread(clear, work_of(self._records.folder, record.name + _NEW))
         databases = await self._databases()
         found = await databases.find([record.name, *_unfinished(record)])
         if left := [name for name in _unfinished(record) if name in found]:
@@ -169,6 +171,7 @@ class PostgresProvider:
         await self._server.start()
         async with self._locks[key], self._origins[key]:
             databases = await self._databases()
+            await asyncio.to_thread(clear, work_of(self._records.folder, record.name + _NEW))
             await databases.drop(record.name, *_unfinished(record))
             await (await self._copies()).remove(record)
             await databases.drop_role(record.name)
