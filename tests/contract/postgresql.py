@@ -76,12 +76,21 @@ def postgres_world() -> Iterator[PostgresWorld]:
     """pytest's own folders are closed to other users, and the server is one: hence mkdtemp."""
     root = Path(tempfile.mkdtemp(prefix="pullet-pg-"))
     root.chmod(0o711)
+    try:
+        with postgres_world_in(root) as world:
+            yield world
+    finally:
+        shutil.rmtree(root)
+
+
+@contextmanager
+def postgres_world_in(root: Path) -> Iterator[PostgresWorld]:
+    """In a folder that others may pass through and that somebody else removes."""
     world = PostgresWorld(root)
     try:
         yield world
     finally:
         run_apart(world.provider.stop())
-        shutil.rmtree(root)
         if not world.home.sockets.is_relative_to(root):
             shutil.rmtree(world.home.sockets, ignore_errors=True)
 

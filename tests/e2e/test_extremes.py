@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.disks import filled, mounted
 from tests.e2e.pullet import Pullet, Result, until
 from tests.e2e.repositories import Repository, wsgi
 
 pytestmark = pytest.mark.e2e
 
-_SPACE = "200m"
+_SPACE = 200
 _FILL = "python -c \"import pathlib; pathlib.Path('big').write_bytes(bytes(400 << 20))\""
 
 
@@ -76,14 +74,11 @@ def test_a_gigabyte_in_one_file(own: Pullet, shop: Repository) -> None:
 def small_disk(own: Pullet) -> Iterator[Pullet]:
     """Its home is a file system of 200 MB."""
     own.home.mkdir(mode=0o711)
-    mount = ("mount", "-t", "tmpfs", "-o", f"size={_SPACE},mode=0711", "tmpfs", str(own.home))
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small disk takes the right to mount one")
-    try:
-        yield own
-    finally:
-        own.close()
-        subprocess.run(("umount", "--lazy", str(own.home)), check=True)
+    with mounted(own.home, _SPACE):
+        try:
+            yield own
+        finally:
+            own.close()
 
 
 def test_a_disk_that_is_full_during_a_build_and_before_one(
@@ -98,22 +93,9 @@ def test_a_disk_that_is_full_during_a_build_and_before_one(
         assert result.code == 1
         assert "No space left on device" in result.text or "disk" in result.text.lower()
         assert "Traceback" not in result.text
-        with _ballast(own):
+        with filled(own.home):
             shop.push("pullet.toml", app_py=wsgi("v2"))
             until(lambda: own.conditions(shop.name)["Deployed"]["status"] is False, 20)
             assert own.get(shop.name) == (200, "v1")
         own.wait_for(shop.name, "v2", 60)  # by itself, once there is room again
     assert watching.failures == []
-
-
-@contextlib.contextmanager
-def _ballast(pullet: Pullet) -> Iterator[None]:
-    """Fill the disk to the last byte."""
-    path = pullet.home / "ballast"
-    try:
-        with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(1 << 16))
-        yield
-    finally:
-        path.unlink()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tarfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -188,20 +188,24 @@ def _pack(folder: Path, path: Path) -> None:
     """Whole or not at all, and nobody else's to read."""
     new = path.with_name(f".{path.name}.new")
     try:
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
-            with tarfile.open(fileobj=file, mode="w") as archive:
-                archive.add(folder, arcname=".")
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(path)
+        with disk_may_be_full(path):
+            new.unlink(missing_ok=True)  # of a dump that was killed
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+                with tarfile.open(fileobj=file, mode="w") as archive:
+                    archive.add(folder, arcname=".")
+                file.flush()
+                os.fsync(file.fileno())
+            new.rename(path)
     except OSError as err:
-        new.unlink(missing_ok=True)
         raise UsageError(f"{path} cannot be written", context=str(err)) from err
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink()
 
 
 def _unpack(path: Path, folder: Path) -> None:
     try:
-        with tarfile.open(path) as archive:
+        with disk_may_be_full(path), tarfile.open(path) as archive:
             # Plain files of a dump only: nothing that leads out of the folder, whoever made the archive.
             members = [member for member in archive if member.isfile() or member.isdir()]
             if any(".." in Path(member.name).parts or member.name.startswith("/") for member in members):
@@ -226,7 +230,7 @@ def _is_asked_for(control: Control, state: ServiceState) -> bool:
 def _still(control: Control, key: EnvironmentKey) -> Any:
     """Nothing uses the data meanwhile, where the environment is running at all."""
     loop = control.target.environments.get(key)
-    return loop.still() if loop is not None else AsyncExitStack()
+    return loop.still() if loop is not None else contextlib.AsyncExitStack()
 
 
 def _safekeeping(control: Control) -> Safekeeping:

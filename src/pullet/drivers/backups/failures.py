@@ -12,12 +12,13 @@ from pullet.drivers.process import last_lines
 
 LOCKED = re.compile(r"repository is already locked|unable to create lock")
 MISSING = re.compile(
-    r"unable to open config file: .*(no such file or directory|does not exist|NoSuchKey|NoSuchBucket)"
+    r"unable to open config file: .*(no such file or directory|(key|bucket|file) does not exist|NoSuchKey|NoSuchBucket)"
     r"|repository does not exist",
     re.DOTALL,
 )
 _FULL = re.compile(r": (no space left on device|disk quota exceeded)$", re.MULTILINE)
 UNREADABLE = re.compile(r"^Load\(.*retrying after .*(no such file|EOF|hash|size)")
+GONE = re.compile(r"^Load\(.*retrying after .*key does not exist")
 _KINDS: tuple[tuple[re.Pattern[str], str, str, Retry], ...] = (
     (
         re.compile(r"wrong password or no key found"),
@@ -38,7 +39,10 @@ _KINDS: tuple[tuple[re.Pattern[str], str, str, Retry], ...] = (
         Retry.BACKOFF,
     ),
     (
-        re.compile(r"[Aa]ccess ?[Dd]enied|SignatureDoesNotMatch|InvalidAccessKeyId|permission denied"),
+        re.compile(
+            r"[Aa]ccess ?[Dd]enied|SignatureDoesNotMatch|signature we calculated does not match|InvalidAccessKeyId"
+            r"|Access Key Id you provided does not exist|permission denied"
+        ),
         "refuses access",
         "Check the credentials in the file that `credentials` of settings.toml names, or the folder's owner.",
         Retry.BACKOFF,

@@ -13,7 +13,7 @@ from typing import Any
 from pullet.domain.command import Command, Completed
 from pullet.domain.errors import CommandFailed
 from pullet.domain.home import Home
-from pullet.drivers.backups.failures import LOCKED, UNREADABLE, backup_failed, file_trouble
+from pullet.drivers.backups.failures import GONE, LOCKED, UNREADABLE, backup_failed, file_trouble
 from pullet.drivers.backups.password import repository_password
 from pullet.drivers.backups.program import environment, find_restic
 from pullet.drivers.process import ProcessRunner
@@ -83,14 +83,13 @@ class Restic:
         return await self._run(command)
 
     async def _run(self, command: Command) -> Completed:
-        """restic tries for most of a minute to read what is damaged. In a store that may heal; in a folder the first
-        such line ends it."""
-        if self._destination.folder is None:
-            return await self._runner.run(command)
+        """restic tries for most of a minute to read what is damaged. In a store that may heal, but for what is gone; in
+        a folder the first such line ends it."""
+        pattern = GONE if self._destination.folder is None else UNREADABLE
         hopeless: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def watch(line: str) -> None:
-            if UNREADABLE.search(line) and not hopeless.done():
+            if pattern.search(line) and not hopeless.done():
                 hopeless.set_result(line)
 
         running = asyncio.create_task(self._runner.run(command, log=watch), name=f"restic:{command.argv[1]}")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from pullet.domain.errors import DiskFull, PulletError, ServiceFailed
+from pullet.domain.errors import PulletError, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability
@@ -30,6 +29,7 @@ from pullet.drivers.confinement import Sandbox
 from pullet.drivers.services import sealed, trees
 from pullet.drivers.services.clients import client
 from pullet.drivers.services.naming import own_variable
+from pullet.drivers.services.trouble import disk_full, file_trouble
 from pullet.drivers.services.untrusted import copy_regular
 from pullet.ports import LogSink
 
@@ -39,6 +39,7 @@ _NEW = "data.new"
 _OLD = "data.old"
 _SEEDED = "seeded"
 _PACKED = "data.tar"
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)  # the latter: of the index of a WAL
 
 
 class FolderProvider:
@@ -219,12 +220,11 @@ class FolderProvider:
                 await locks.enter_async_context(self._locks.setdefault(each, asyncio.Lock()))
             thread = asyncio.create_task(asyncio.to_thread(work, *arguments), name=f"{self.type}:{key}")
             try:
-                return await asyncio.shield(thread) or ()
+                with file_trouble(key):
+                    return await asyncio.shield(thread) or ()
             except asyncio.CancelledError:
                 await asyncio.wait({thread})
                 raise
-            except OSError as err:
-                raise _explain(key, err) from err
 
 
 class SqliteProvider(FolderProvider):
@@ -292,6 +292,8 @@ def _back_up(path: Path, destination: Path) -> None:
             source.backup(target, pages=2048, sleep=0.005)
             [(verdict,), *_] = target.execute("PRAGMA quick_check(1)").fetchall()
     except sqlite3.Error as err:
+        if getattr(err, "sqlite_errorcode", None) in _NO_ROOM:
+            raise disk_full(f"{path.name} could not be copied", str(err)) from err
         raise ServiceFailed(f"{path.name} could not be copied", context=str(err), hint="Is it whole?") from err
     if verdict != "ok":
         raise ServiceFailed(f"{path.name} is damaged", context=str(verdict), hint="Restore a backup of it.")
@@ -305,9 +307,3 @@ def _has_open(path: Path) -> bool:
             if str(descriptor.readlink()) == wanted:
                 return True
     return False
-
-
-def _explain(key: ServiceKey, err: OSError) -> PulletError:
-    if err.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(f"The disk is full: the data of {key} could not be written", context=str(err))
-    return ServiceFailed(f"The data of {key} cannot be used", context=str(err), hint="See who owns the folder.")

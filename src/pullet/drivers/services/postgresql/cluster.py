@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullet.domain.command import Command
-from pullet.domain.errors import CommandFailed, DiskFull, RuntimeFailed, ServiceFailed
+from pullet.domain.errors import CommandFailed, RuntimeFailed, ServiceFailed
 from pullet.domain.home import Home
 from pullet.drivers.process import ProcessRunner, last_lines
 from pullet.drivers.runtime.sandbox import find_bwrap
@@ -139,7 +139,7 @@ def prepare_folders(cluster: Cluster) -> None:
 
 
 async def initialise(cluster: Cluster, programs: Programs, runner: ProcessRunner) -> None:
-    """Make the data folder: whole under another name first. Raises ServiceFailed, DiskFull."""
+    """Make the data folder: whole under another name first. Raises ServiceFailed, DiskFull, OSError."""
     new, secret = cluster.folder / "data.new", cluster.folder / "superuser.initdb"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
@@ -260,9 +260,6 @@ def _free_port() -> int:
 
 def _write_public(path: Path, content: str) -> None:
     new = path.with_name(path.name + ".new")
-    try:
-        new.write_text(content)
-        new.chmod(0o644)
-        new.rename(path)
-    except OSError as err:
-        raise DiskFull(f"Could not write {path.name}", context=str(err)) from err
+    new.write_text(content)
+    new.chmod(0o644)
+    new.rename(path)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from pullet.drivers.services.postgresql.copying import Copying, Owned
 from pullet.drivers.services.postgresql.records import Record
 from pullet.drivers.services.postgresql.sql import Psql, identifier, literal, write_private
+from pullet.drivers.services.postgresql.work import clear, workplace
 from pullet.ports import LogSink
 
 _SETTLED = 0.05  # seconds; more than the grain of a file's time
@@ -72,6 +72,7 @@ class Copies:
 
     async def make(self, origin: Record, target: Record, database: str, log: LogSink) -> None:
         """`database`, which is made anew and belongs to the target's role, gets what the origin holds now."""
+        clear(work_of(self.folder, origin.name + _KEPT))  # of a copy that was killed
         if await self._is_current(origin):
             log(f"{origin.key} has not changed since its last copy: copying that one's files")
             await self._from_kept(origin, target, database)
@@ -99,6 +100,7 @@ class Copies:
 
     async def remove(self, record: Record) -> None:
         await self._forget(record)
+        clear(work_of(self.folder, record.name + _KEPT))
         await self.copying.databases.drop(record.name + _KEPT)
         await self.copying.databases.drop_role(record.name + _KEPT)
 
@@ -107,7 +109,8 @@ class Copies:
         self._note(origin, _KEPT).unlink(missing_ok=True)
         kept, password = origin.name + _KEPT, secrets.token_urlsafe(24)
         await self.copying.databases.role(kept, password)
-        await self._transfer(origin, kept, kept, password)
+        async with self.copying.databases.whole_or_not_there(kept):
+            await self._transfer(origin, kept, kept, password)
         # Its role owns what is in it and nothing else: who owns a file copy's content can be changed at one stroke.
         await self.copying.databases.admin.run(
             f"ALTER DATABASE {identifier(kept)} OWNER TO CURRENT_USER",
@@ -117,12 +120,8 @@ class Copies:
         write_private(self._note(origin, _KEPT), state)
 
     async def _transfer(self, origin: Record, database: str, role: str, password: str) -> None:
-        work = self.folder / f"{database}.work"
-        await asyncio.to_thread(_emptied, work)
-        try:
+        async with workplace(work_of(self.folder, database)) as work:
             await self.copying.transfer(origin.name, work, Owned(database, role, password))
-        finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, work, ignore_errors=True))
 
     async def _from_kept(self, origin: Record, target: Record, database: str) -> None:
         databases, kept = self.copying.databases, origin.name + _KEPT
@@ -150,9 +149,9 @@ class Copies:
         return self.folder / f"{origin.name}{kind}"
 
 
-def _emptied(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+def work_of(folder: Path, database: str) -> Path:
+    """Where a copy to that database works."""
+    return folder / f"{database}.work"
 
 
 def _digest(folder: Path) -> str:

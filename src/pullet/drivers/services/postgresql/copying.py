@@ -20,6 +20,7 @@ from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services.postgresql.databases import Databases
 from pullet.drivers.services.postgresql.programs import Programs
 from pullet.drivers.services.postgresql.sql import SAFE_PATH, Connection, failed, identifier
+from pullet.drivers.services.postgresql.work import PIPE
 
 _LONG = 6 * 3600.0  # seconds
 _EXTENSION = re.compile(r"\d+; \d+ \d+ (COMMENT - )?EXTENSION ")
@@ -79,7 +80,7 @@ class Copying:
             return
         await self._create(copy)
         await self._extend(copy.database, extensions)
-        pipe = work / "pipe"
+        pipe = work / PIPE
         os.mkfifo(pipe, 0o600)
         without = ("--exclude-extension=*",) if extensions else ()
         reading = (self.programs["pg_dump"], "--format=custom", *_READ, *without, f"--file={pipe}", origin)

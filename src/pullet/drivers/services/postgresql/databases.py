@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from pullet.domain.errors import Retry, ServiceFailed
+from pullet.domain.errors import PulletError, Retry, ServiceFailed
 from pullet.drivers.services.postgresql.sql import Psql, identifier, literal, verifier
 
 _CONNECTIONS = 80  # of one role: no environment can take all of the server's
@@ -68,6 +70,16 @@ class Databases:
         """Those that there are, whoever is connected."""
         statements = [f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)" for name in names]
         await self.admin.run(*_QUIET, *statements, timeout=_LONG)
+
+    @contextlib.asynccontextmanager
+    async def whole_or_not_there(self, name: str) -> AsyncIterator[None]:
+        """Where what makes this database fails, half of it takes up no room. A server that is down keeps it."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(PulletError):
+                await asyncio.shield(self.drop(name))
+            raise
 
     async def drop_role(self, name: str) -> None:
         await self.admin.run(*_QUIET, f"DROP ROLE IF EXISTS {identifier(name)}")

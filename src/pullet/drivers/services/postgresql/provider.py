@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections import defaultdict
@@ -11,19 +12,21 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from pullet.domain.errors import ServiceFailed
+from pullet.domain.errors import PulletError, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services import sealed
-from pullet.drivers.services.postgresql.copies import Copies, Witness
+from pullet.drivers.services.postgresql.copies import Copies, Witness, work_of
 from pullet.drivers.services.postgresql.copying import Copying, Extension, Owned
 from pullet.drivers.services.postgresql.databases import Databases, Found
 from pullet.drivers.services.postgresql.records import Record, Records
 from pullet.drivers.services.postgresql.server import ExternalServer, ManagedServer, Server
 from pullet.drivers.services.postgresql.sql import Connection
+from pullet.drivers.services.postgresql.work import clear
+from pullet.drivers.services.trouble import explained
 from pullet.drivers.supervision import Supervisor
 from pullet.ports import LogSink
 
@@ -49,6 +52,7 @@ class PostgresProvider:
         self._locks: defaultdict[ServiceKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._origins: defaultdict[ServiceKey, asyncio.Lock] = defaultdict(asyncio.Lock)  # taken after that of `_locks`
 
+    @explained
     async def provide(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
         await self._server.start()
         async with self._locks[key]:
@@ -58,6 +62,7 @@ class PostgresProvider:
         return self._grant(record, spec)
 
     async def _have(self, record: Record) -> None:
+        await asyncio.to_thread(clear, work_of(self._records.folder, record.name + _NEW))
         databases = await self._databases()
         found = await databases.find([record.name, *_unfinished(record)])
         if left := [name for name in _unfinished(record) if name in found]:
@@ -89,6 +94,7 @@ class PostgresProvider:
     async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
         """A repository brings no data of a server."""
 
+    @explained
     async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
         grant = await self.provide(key, spec)
         psql = (await self._server.admin()).program
@@ -96,6 +102,7 @@ class PostgresProvider:
         folders = () if psql.startswith("/usr/") else (str(Path(psql).parents[1]),)
         return Shell((psql,), tuple(each for each in grant.variables if each[0].startswith("PG")), folders)
 
+    @explained
     async def ensure(self) -> None:
         if self._server.exists and self._records.all():
             await self._server.start()
@@ -110,6 +117,7 @@ class PostgresProvider:
         found = await databases.find([record.name for record in records])
         return tuple(_state(record, found.get(record.name)) for record in records)
 
+    @explained
     async def clone(self, origin: ServiceKey, key: ServiceKey, spec: ServiceSpec, log: LogSink) -> Grant:
         source = self._records.get(origin)
         if source is None or origin == key:
@@ -118,10 +126,12 @@ class PostgresProvider:
         async with self._locks[key], self._origins[origin]:
             target = self._records.open(key)
             copies = await self._copies()
-            await copies.make(source, target, target.name + _NEW, log)
-            await self._put_in_place(target, spec)
+            async with copies.copying.databases.whole_or_not_there(target.name + _NEW):
+                await copies.make(source, target, target.name + _NEW, log)
+                await self._put_in_place(target, spec)
         return self._grant(target, spec)
 
+    @explained
     async def dump(self, key: ServiceKey, folder: Path) -> None:
         record = self._records.get(key)
         if record is None:
@@ -132,6 +142,7 @@ class PostgresProvider:
         extensions = json.dumps([asdict(each) for each in await copying.extensions(record.name)])
         await asyncio.to_thread(partial(sealed.seal, folder, type=self.type, extensions=extensions))
 
+    @explained
     async def load(self, key: ServiceKey, spec: ServiceSpec, folder: Path) -> None:
         extensions = _extensions(await asyncio.to_thread(sealed.check, folder), folder)
         await self.provide(key, spec)
@@ -139,8 +150,9 @@ class PostgresProvider:
             record = self._records.open(key)
             copying = await self._copying()
             copy = Owned(record.name + _NEW, record.name, record.password)
-            await copying.restore(folder / "database", extensions, copy)
-            await self._put_in_place(record, spec)
+            async with copying.databases.whole_or_not_there(copy.database):
+                await copying.restore(folder / "database", extensions, copy)
+                await self._put_in_place(record, spec)
 
     async def _put_in_place(self, record: Record, spec: ServiceSpec) -> None:
         """The new database, now whole, becomes the service's; the one that was is dropped."""
@@ -148,8 +160,10 @@ class PostgresProvider:
         await databases.extend(record.name + _NEW, spec.extensions)
         await databases.drop(record.name + _OLD)
         await databases.swap(record.name + _NEW, record.name, record.name + _OLD)
-        await databases.drop(record.name + _OLD)
+        with contextlib.suppress(PulletError):  # the new one counts already; the next `provide` drops what is left
+            await databases.drop(record.name + _OLD)
 
+    @explained
     async def remove(self, key: ServiceKey) -> None:
         record = self._records.get(key)
         if record is None:
@@ -157,6 +171,7 @@ class PostgresProvider:
         await self._server.start()
         async with self._locks[key], self._origins[key]:
             databases = await self._databases()
+            await asyncio.to_thread(clear, work_of(self._records.folder, record.name + _NEW))
             await databases.drop(record.name, *_unfinished(record))
             await (await self._copies()).remove(record)
             await databases.drop_role(record.name)

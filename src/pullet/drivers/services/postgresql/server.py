@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Protocol
 
 from pullet.domain.command import Command
-from pullet.domain.errors import ServiceFailed
+from pullet.domain.errors import DiskFull, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.runtime import Phase
-from pullet.drivers.process import ProcessRunner, last_lines
+from pullet.drivers.process import ProcessRunner
 from pullet.drivers.services.postgresql import cluster as clusters
 from pullet.drivers.services.postgresql.cluster import SUPERUSER, Cluster
 from pullet.drivers.services.postgresql.programs import Programs, choose, installed
 from pullet.drivers.services.postgresql.sql import Connection, Psql, connection_of
+from pullet.drivers.services.trouble import disk_full, last_words
 from pullet.drivers.supervision import Supervised, SupervisedState, Supervisor
 
 _START_LIMIT = 120.0  # seconds; after kill -9 what is in the WAL is replayed first
@@ -107,7 +108,7 @@ class ManagedServer:
     async def admin(self) -> Psql:
         cluster = self._cluster
         connection = Connection(str(cluster.sockets), cluster.port, SUPERUSER, cluster.password)
-        return Psql(self._runner, (await self.programs())["psql"], connection)
+        return Psql(self._runner, (await self.programs())["psql"], connection, self._log)
 
     async def programs(self) -> Programs:
         if self._programs is None:
@@ -173,16 +174,19 @@ class ManagedServer:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGINT)
 
-    def _failed(self, why: str) -> ServiceFailed:
-        try:
-            output = (self._cluster.shim / "output.log").read_text(errors="replace")
-        except OSError:
-            output = ""
+    def _failed(self, why: str) -> ServiceFailed | DiskFull:
+        evidence = last_words(self._log, 10)
+        if "No space left on device" in evidence:
+            return disk_full("PostgreSQL does not start", evidence)
         return ServiceFailed(
             f"PostgreSQL does not start: {why}",
-            context=last_lines(output[-8000:], 10),
-            hint=f"Its log is {self._cluster.shim / 'output.log'}. It is tried again by itself.",
+            context=evidence,
+            hint=f"Its log is {self._log}. It is tried again by itself.",
         )
+
+    @property
+    def _log(self) -> Path:
+        return self._cluster.shim / "output.log"
 
 
 class ExternalServer:

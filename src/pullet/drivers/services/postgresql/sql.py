@@ -15,12 +15,15 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pullet.domain.command import Command
-from pullet.domain.errors import CommandFailed, RuntimeFailed, ServiceFailed, UsageError
+from pullet.domain.errors import CommandFailed, DiskFull, RuntimeFailed, ServiceFailed, UsageError
 from pullet.drivers.process import ProcessRunner, last_lines
+from pullet.drivers.services.trouble import disk_full, last_words
 
 # A database's owner can give all its sessions another search path, and so the superuser's functions of his own.
 SAFE_PATH = "-c search_path=pg_catalog,pg_temp"
 _ITERATIONS = 4096  # PostgreSQL's own
+_FULL = ("No space left on device", "Check free disk space")  # the latter where half a page was written
+_SEE_LOG = "in the server log"
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class Psql:
     runner: ProcessRunner
     program: str
     connection: Connection
+    log: Path | None = None
+    """The server's own, where it is at hand."""
 
     def to(self, database: str) -> Psql:
         return replace(self, connection=self.connection.to(database))
@@ -123,14 +128,19 @@ class Psql:
         try:
             return (await self.runner.run(command)).text
         except (CommandFailed, RuntimeFailed) as err:
-            raise failed(f"PostgreSQL refused a command in {self.connection.database}", err) from err
+            raise failed(f"PostgreSQL refused a command in {self.connection.database}", err, self.log) from err
 
 
-def failed(message: str, err: CommandFailed | RuntimeFailed) -> ServiceFailed:
+def failed(message: str, err: CommandFailed | RuntimeFailed, log: Path | None = None) -> ServiceFailed | DiskFull:
     """The driver's own error for a program that failed."""
+    evidence = last_lines(err.context, 10)
+    if log is not None and _SEE_LOG in evidence:
+        evidence = f"{evidence}\n{last_words(log, 5)}"
+    if any(words in evidence for words in _FULL):
+        return disk_full(message, evidence)
     if isinstance(err, CommandFailed) and err.timed_out:
         message = f"{message}: it ran out of time"
-    return ServiceFailed(message, context=last_lines(err.context, 10), hint=err.hint)
+    return ServiceFailed(message, context=evidence, hint=err.hint)
 
 
 def identifier(name: str) -> str:

@@ -19,7 +19,7 @@ import socket
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pullet.domain.errors import DiskFull, ServiceFailed
+from pullet.domain.errors import ServiceFailed
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec
 from pullet.drivers.services.naming import own_variable
@@ -195,16 +195,13 @@ def leftovers(root: Path, record: Record) -> list[Path]:
 def _write(path: Path, text: str, user: int | None) -> None:
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            if user is not None:
-                os.fchown(file.fileno(), user, user)
-        new.replace(path)
-    except OSError as err:
-        raise DiskFull(f"Could not write {path}", context=str(err), hint="Is the disk full?") from err
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+        if user is not None:
+            os.fchown(file.fileno(), user, user)
+    new.replace(path)
 
 
 def _digest(password: str) -> str:

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pullet.domain.errors import DiskFull, PulletError, ServiceFailed
+from pullet.domain.errors import PulletError, ServiceFailed
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability, Phase
@@ -29,6 +29,7 @@ from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime.users import user_of
 from pullet.drivers.services import sealed, trees
 from pullet.drivers.services.clients import client
+from pullet.drivers.services.trouble import explained, file_trouble
 from pullet.drivers.services.untrusted import copy_regular
 from pullet.drivers.services.valkey import files
 from pullet.drivers.services.valkey.files import Record
@@ -53,6 +54,7 @@ class ValkeyProvider:
         self._program: tuple[Path, str] | None = None
         self._locks: defaultdict[ServiceKey, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    @explained
     async def provide(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
         async with self._alone(key):
             record = await self._settled(self._wanted(key, spec))
@@ -62,6 +64,7 @@ class ValkeyProvider:
     async def seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
         """A repository brings no data of a server."""
 
+    @explained
     async def shell(self, key: ServiceKey, spec: ServiceSpec) -> Shell:
         async with self._alone(key):  # while it is copied, what is tried would be taken for a leftover
             record = await self._settled(self._wanted(key, spec))
@@ -72,7 +75,8 @@ class ValkeyProvider:
         failures: list[PulletError] = []
         for root in self._roots():
             try:
-                await self._ensured(root)
+                with file_trouble(root):
+                    await self._ensured(root)
             except PulletError as err:  # one that does not start keeps no other from it
                 failures.append(err)
         if failures:
@@ -82,6 +86,7 @@ class ValkeyProvider:
         found = [record for record in self._records() if environment in (None, record.key.environment)]
         return tuple([await asyncio.to_thread(self._observed, record) for record in found])
 
+    @explained
     async def clone(self, origin: ServiceKey, key: ServiceKey, spec: ServiceSpec, log: LogSink) -> Grant:
         if origin == key:
             raise ServiceFailed(f"{key} cannot be a copy of itself")
@@ -92,6 +97,7 @@ class ValkeyProvider:
             async with self._alone(key):
                 return (await self._replaced(self._wanted(key, spec), snapshot)).grant()
 
+    @explained
     async def dump(self, key: ServiceKey, folder: Path) -> None:
         with self._workspace() as scratch:
             async with self._alone(key):
@@ -100,6 +106,7 @@ class ValkeyProvider:
                 await asyncio.to_thread(copy_regular, snapshot, folder / _DUMPED)
         await asyncio.to_thread(sealed.seal, folder, type=self.type)
 
+    @explained
     async def load(self, key: ServiceKey, spec: ServiceSpec, folder: Path) -> None:
         facts = await asyncio.to_thread(sealed.check, folder)
         if facts.get("type") != self.type:
@@ -108,6 +115,7 @@ class ValkeyProvider:
         async with self._alone(key):
             await self._replaced(self._wanted(key, spec), dumped if dumped.exists() else None)
 
+    @explained
     async def remove(self, key: ServiceKey) -> None:
         async with self._alone(key):
             root = self._root(key)
@@ -176,25 +184,23 @@ class ValkeyProvider:
             given = snapshot if record.persistent else None
             await asyncio.to_thread(files.make_data, root, new.data, self._user(record.key), given)
             await (await self._server(new)).prove()
-        except OSError as err:
-            raise DiskFull(f"Could not copy the data of {record.key}", context=str(err)) from err
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, root / new.data, ignore_errors=True))
+            raise
         await self._end(root)
         files.write_record(root, new)
         return await self._settled(new)
 
     def _kept(self, root: Path, record: Record) -> None:
-        try:
-            files.make_root(self._home.root, root)
-            kept = files.read_record(root)
-            if not (root / record.data).exists():
-                files.refuse_lost(root, record, kept)
-                files.make_data(root, record.data, self._user(record.key))
-            if kept != record:
-                files.write_record(root, record)
-            for folder in files.leftovers(root, record):
-                shutil.rmtree(folder)
-        except OSError as err:
-            raise DiskFull(f"Could not write to {root}", context=str(err), hint="Is the disk full?") from err
+        files.make_root(self._home.root, root)
+        kept = files.read_record(root)
+        if not (root / record.data).exists():
+            files.refuse_lost(root, record, kept)
+            files.make_data(root, record.data, self._user(record.key))
+        if kept != record:
+            files.write_record(root, record)
+        for folder in files.leftovers(root, record):
+            shutil.rmtree(folder)
 
     async def _snapshot(self, record: Record, folder: Path) -> Path | None:
         """None of a cache."""

@@ -9,9 +9,9 @@ import stat
 from pathlib import Path
 
 from pullet.domain.command import Command
-from pullet.domain.errors import ServiceFailed
+from pullet.domain.errors import DiskFull, ServiceFailed
 from pullet.domain.runtime import Phase
-from pullet.drivers.process import last_lines
+from pullet.drivers.services.trouble import disk_full, last_words
 from pullet.drivers.services.untrusted import copy_regular
 from pullet.drivers.services.valkey import files
 from pullet.drivers.services.valkey.files import Record
@@ -61,11 +61,13 @@ class Server:
         snapshot = self._data / files.SNAPSHOT
         await self._until_no_snapshot_is_made()
         snapshot.unlink(missing_ok=True)
-        await self.ask("BGSAVE", "SCHEDULE")
-        while not snapshot.exists():
-            await self._look_at_snapshot(snapshot)
-        await asyncio.to_thread(copy_regular, snapshot, destination)
-        snapshot.unlink(missing_ok=True)
+        try:
+            await self.ask("BGSAVE", "SCHEDULE")
+            while not snapshot.exists():
+                await self._look_at_snapshot(snapshot)
+            await asyncio.to_thread(copy_regular, snapshot, destination)
+        finally:
+            snapshot.unlink(missing_ok=True)
 
     async def prove(self) -> None:
         """Start a server on the recorded data with no port, and end it once it has read them. Raises ServiceFailed."""
@@ -129,14 +131,14 @@ class Server:
             raise self._failed(self._root / "process", "it could not write a snapshot")
         await asyncio.sleep(_LOOK_AGAIN)
 
-    def _failed(self, folder: Path, what: str) -> ServiceFailed:
-        try:
-            output = (folder / "output.log").read_text("utf-8", "replace")
-        except OSError:
-            output = ""
+    def _failed(self, folder: Path, what: str) -> ServiceFailed | DiskFull:
+        what = f"The Valkey server of {self._record.key} failed: {what}"
+        evidence = last_words(folder / "output.log", 8)
+        if "No space left on device" in evidence:
+            return disk_full(what, evidence)
         return ServiceFailed(
-            f"The Valkey server of {self._record.key} failed: {what}",
-            context=last_lines(output[-8000:], 8),
+            what,
+            context=evidence,
             hint="Its data were left as they were.",
         )
 
