@@ -112,9 +112,6 @@ async def _serve(home: Home, chosen: SettingsFile) -> None:
         end.set()
 
     loop = asyncio.get_running_loop()
-    signal.signal(
-        signal.SIGQUIT, signal.SIG_DFL
-    )  # a shell's `&` has it ignored, and what is started here inherits that
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     await control.neighbours.router.ensure()
