@@ -40,7 +40,6 @@ BROKEN = {
     ),
     "500 on its health path": ({"app.py": _UNHEALTHY, "pullet.toml": _HEALTH}, "probe-failed", "GET / answered 500"),
     "never listens": ({"pullet.toml": _web('python -c "import time; time.sleep(99)"')}, "probe-failed", "within 2 s"),
-    "listens elsewhere": ({"pullet.toml": _web("python -m http.server 0")}, "probe-failed", "within 2 s"),
     "unknown key": (
         {"pullet.toml": "[app]\nname = 'shop'\n\n[release]\ncomands = ['true']\n"},
         "config-invalid",

@@ -132,7 +132,7 @@ def test_ctrl_c_of_a_command_line_in_a_pipe_reaches_the_command(pullet: Pullet, 
 
 
 def test_a_session_in_a_terminal(pullet: Pullet, shop: Repository, person: Callable[..., Person]) -> None:
-    somebody = person("run", shop.name, "--", "python", "-q")
+    somebody = person("run", shop.name, "--", "env", "PYTHON_BASIC_REPL=1", "python", "-q")
     somebody.sees(">>> ")
     assert somebody.is_raw()
     somebody.type("import os; print(os.environ['COLOUR'] * 2)\r")
