@@ -284,3 +284,13 @@ async def test_a_pipe_in_place_of_a_database_holds_nobody_up(root: Path) -> None
     async with asyncio.timeout(20):
         clone = await world.provider.clone(origin, key, world.spec(key), heard)
     assert await world.read(clone) == {"one"}
+
+
+@pytest.mark.real
+async def test_a_file_that_is_named_like_a_database_is_copied_with_it(root: Path) -> None:
+    world = SqliteWorld(root)
+    origin, key = service(), service()
+    grant = await world.provided(origin, "one")
+    beside = f"{_file(grant).name}.json"
+    (_folder(grant) / beside).write_text("{}")
+    assert (_folder(await world.provider.clone(origin, key, world.spec(key), heard)) / beside).read_text() == "{}"

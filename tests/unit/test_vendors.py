@@ -354,3 +354,11 @@ def test_links_lead_nowhere(repository: Path, tmp_path_factory: pytest.TempPathF
     outside.write_text("web: gunicorn evil:app")
     (repository / "Procfile").symlink_to(outside)
     assert "evil" not in run("explain", str(repository)).output
+
+
+def test_a_vendor_is_not_played_where_its_database_would_be_missed() -> None:
+    settings = "import os\nif 'DYNO' in os.environ:\n    DATABASES = {'default': config(ssl_require=True)}\n"
+    files = FLASK_APP | {"app.json": "{}", "settings.py": settings}
+    assert understood(files).personality is None
+    played = understood(files | {"settings.py": settings.replace("ssl_require=True", "")}).personality
+    assert played is not None and played.vendor == "Heroku"

@@ -254,7 +254,8 @@ class SqliteProvider(FolderProvider):
     def _copy(self, origin: ServiceKey, new: Path) -> Sequence[str]:
         data = self._folder(origin) / _DATA
         databases = [path for path in sorted(data.iterdir()) if is_database(path)]
-        skipped = _copied(data, new, leave_out=lambda name: any(name.startswith(path.name) for path in databases))
+        theirs = {f"{path.name}{suffix}" for path in databases for suffix in ("", "-journal", "-wal", "-shm")}
+        skipped = _copied(data, new, leave_out=theirs.__contains__)
         for path in databases:
             _back_up(path, new / path.name)
         return skipped

@@ -16,6 +16,8 @@ NONE = "none"
 _READ = "fact.vendor.read"
 _NAMES = "|".join(sorted({name for names in VARIABLES.values() for name in names}, key=len, reverse=True))
 _READS = re.compile(rf"""["']({_NAMES})["']""")
+# Code that knows where it is by a vendor's variable then wants what only the vendor's database has.
+_DEMANDS_TLS = re.compile(r"""\bssl_require\s{0,9}=\s{0,9}True|sslmode["']?\s{0,9}[:=]\s{0,9}["']?(?:require|verify)""")
 _LIBRARIES = {"platformshconfig": "Upsun"}
 
 
@@ -43,9 +45,11 @@ def detect(repository: Repository, there: Sequence[tuple[str, str]]) -> Iterator
 
 
 def _read_names(repository: Repository) -> dict[str, Place]:
+    """Not of a module that demands TLS of its database: those on the box are reached over loopback, without."""
     found: dict[str, Place] = {}
     for path in repository.python_files:
-        text = repository.text(path)
+        if _DEMANDS_TLS.search(text := repository.text(path)):
+            continue
         for match in _READS.finditer(text):
             if match[1] not in found:
                 found[match[1]] = repository.place(path, text.count("\n", 0, match.start()) + 1)
