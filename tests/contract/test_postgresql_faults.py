@@ -7,9 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +22,7 @@ from pullet.drivers.services.postgresql.provider import PostgresProvider
 from pullet.drivers.services.postgresql.sql import Psql, identifier
 from tests.contract.postgresql import PostgresWorld, connection_in, postgres_world
 from tests.contract.services import heard, service
+from tests.disks import small_disk
 
 pytestmark = pytest.mark.real
 
@@ -350,18 +349,3 @@ async def test_a_full_disk_costs_no_committed_row() -> None:
                 await asyncio.sleep(0.2)
         await app.run("INSERT INTO n VALUES (-1, 'there is room again')")
         await tight.provider.stop()
-
-
-@contextlib.contextmanager
-def small_disk(megabytes: int) -> Iterator[Path]:
-    root = Path(tempfile.mkdtemp(prefix="pullet-pg-"))
-    mount = ("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0711", "tmpfs", str(root))
-    try:
-        if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-            pytest.skip("a small disk takes the right to mount one")
-        try:
-            yield root
-        finally:
-            subprocess.run(("umount", "--lazy", str(root)), check=True)
-    finally:
-        root.rmdir()
