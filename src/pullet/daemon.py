@@ -38,6 +38,7 @@ from pullet.drivers.git import GitSource
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.router.caddy import CaddyRouter
 from pullet.drivers.router.configuration import Tls
+from pullet.drivers.router.visitor import RouterVisitor
 from pullet.drivers.runtime import cgroups
 from pullet.drivers.runtime.prober import HttpProber
 from pullet.drivers.runtime.runtime import ShimRuntime
@@ -177,6 +178,7 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
         runtime=ShimRuntime(home, runner, supervisor, sandbox, groups),
         router=CaddyRouter(home, supervisor, chosen.port, tls=_tls(chosen)),
         prober=HttpProber(),
+        visitor=RouterVisitor(chosen.port),
         secrets=TargetSecrets(home),
         release_command_limit=chosen.limits.release_command,
         jitter=random.random,

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from pullet.domain.errors import ProbeFailed
+from pullet.drivers.router.visitor import RouterVisitor
 from pullet.ports import Page
 from tests.contract.routing import Bench, bench, until
 
@@ -27,6 +29,20 @@ async def real() -> AsyncIterator[Bench]:
         await one.router.switch(HOST, one.target(1, one.upstream("a")))
         one.upstream("b")
         yield one
+
+
+# --- the router's own visitor
+
+
+async def test_a_visitor_gets_what_a_browser_would(real: Bench) -> None:
+    visitor = RouterVisitor(real.port)
+    answer = await visitor.get(HOST, "/some/page?q=1", 5)
+    assert (answer.status, answer.body.split()[:2]) == (200, [b"a", b"shop.localhost"])
+    assert (await visitor.get("nobody.localhost", "/", 5)).status == 404
+    with pytest.raises(ProbeFailed, match="no whole answer in"):
+        await visitor.get(HOST, "/slow", 0.2)
+    with pytest.raises(ProbeFailed, match="not answered"):
+        await RouterVisitor(1).get(HOST, "/", 1)
 
 
 # --- hosts

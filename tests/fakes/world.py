@@ -11,6 +11,7 @@ from typing import Any
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.services import ServiceType
+from pullet.ports import Visitor
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.services import Services
 from pullet.reconcile.target import TargetLoop
@@ -47,6 +48,7 @@ class World:
     router: FakeRouter = field(default_factory=FakeRouter)
     prober: FakeProber = field(default_factory=FakeProber)
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
+    visitor: Visitor | None = None
     mortality: Mortality | None = None
     settle: float = 0.0
 
@@ -68,6 +70,7 @@ class World:
             runtime=mortal(self.runtime),
             router=mortal(self.router),
             prober=self.prober,
+            visitor=self.visitor,
             secrets=self.secrets,
             services=Services(mortal(provider) for provider in self.providers.values()),
             settle=self.settle,

@@ -10,7 +10,7 @@ import click
 
 from pullet.cli.show import clean, colour, is_live_terminal, outcome
 
-_MARKS = {"succeeded": ("✓", "green"), "failed": ("✗", "red"), "running": ("…", "yellow")}
+_MARKS = {"succeeded": ("✓", "green"), "failed": ("✗", "red"), "running": ("…", "yellow"), "warned": ("!", "yellow")}
 
 
 class ProgressView:
@@ -64,8 +64,8 @@ class ProgressView:
         self._finished.add(key)
         mark, name = _MARKS.get(step["outcome"], ("·", "bright_black"))
         seconds = (step["finished"] or time.time()) - step["started"]
-        word = "" if step["outcome"] == "succeeded" else f" {outcome(step['outcome'])}"
-        word += f"  {clean(step['message'])}" if step["name"] == "heal" else ""
+        word = "" if step["outcome"] in ("succeeded", "warned") else f" {outcome(step['outcome'])}"
+        word += f"  {clean(step['message'])}" if step["name"] in ("heal", "visit") and step["message"] else ""
         self._say(f"  {colour(mark, name)} {step['name']:<8} {seconds:6.2f} s{word}")
 
     def _say(self, line: str) -> None:

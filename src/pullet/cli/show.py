@@ -17,6 +17,7 @@ _COLOURS = {
     "failed": "red",
     "rolled-back": "red",
     "running": "yellow",
+    "warned": "yellow",
     "superseded": "bright_black",
 }
 

@@ -89,6 +89,10 @@ def deployments(app: str, environment: str, limit: int, as_json: bool) -> None:
         return show_json(answer)
     head = ("deployment", "release", "revision", "trigger", "outcome", "took", "when")
     table([_row(deployment) for deployment in answer], head)
+    for deployment in answer[:1]:
+        for step in deployment["steps"]:
+            if step["outcome"] == "warned":
+                click.echo(f"\n{deployment['number']}: {colour('warning', 'yellow')} {clean(step['message'])}")
     failed = next((deployment for deployment in answer if deployment["error"]), None)
     if failed is not None:
         click.echo(f"\n{failed['number']}: {clean(failed['error'])}")

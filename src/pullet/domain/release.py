@@ -95,6 +95,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     SUPERSEDED = "superseded"  # a newer commit came first
     INTERRUPTED = "interrupted"  # the daemon stopped; the next start goes on with it
+    WARNED = "warned"  # a step that went well and showed something that its owner should look at
     ROLLED_BACK = "rolled-back"  # went live, then failed in its watch window
 
 

@@ -18,6 +18,7 @@ from pullet.ports.data import ServiceProvider as ServiceProvider
 from pullet.ports.routing import Page as Page
 from pullet.ports.routing import Router as Router
 from pullet.ports.routing import RouteTarget as RouteTarget
+from pullet.ports.routing import Visitor as Visitor
 from pullet.ports.running import Prober as Prober
 from pullet.ports.running import RunResult as RunResult
 from pullet.ports.running import Runtime as Runtime

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pullet.domain.answer import Answer
 from pullet.domain.identity import ReleaseId
 from pullet.domain.refs import Refs as Refs  # noqa: PLC0414 - part of the Source port; it lives below so that the planner may use it
 from pullet.domain.runtime import Capability
@@ -30,6 +31,12 @@ class Page:
     title: str
     message: str
     status: int = 502
+
+
+class Visitor(Protocol):
+    async def get(self, host: str, path: str, timeout: float) -> Answer:
+        """GET `path` of `host` through the router, `timeout` in seconds; redirects are not followed. Raises
+        ProbeFailed."""
 
 
 class Router(Protocol):

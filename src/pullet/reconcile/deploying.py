@@ -26,6 +26,7 @@ from pullet.domain.plan import (
 from pullet.domain.release import Deployment, Outcome, Release, Trigger, Verdict
 from pullet.ports import LogSink
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.visiting import visit
 from pullet.telemetry.logs import StepLog
 
 _RECORDED = (Resolve, Build, Check, Prepare, Repair, Start, Probe, Switch, Stop)
@@ -116,6 +117,21 @@ class DeploymentScribe:
         if latest is not None and latest.outcome is Outcome.RUNNING:
             self._world.store.deployments.step_started(latest, "heal")
             self._world.store.deployments.step_finished(latest, "heal", Outcome.SUCCEEDED, message)
+        self._changed()
+
+    async def visit(self, deployment: Deployment) -> None:
+        """Look at the first page of what has just gone live; what is broken there is a line of the deployment."""
+        if self._world.visitor is None:
+            return
+        store = self._world.store.deployments
+        store.step_started(deployment, "visit")
+        self._changed()
+        warning = await visit(self._world.visitor, self._environment.localhost)
+        store.step_finished(deployment, "visit", Outcome.WARNED if warning else Outcome.SUCCEEDED, warning)
+        if warning:
+            self._world.store.events.append(
+                "warning", f"{warning}.", environment=self._environment, deployment=deployment.number
+            )
         self._changed()
 
     def _log(self, release: int, name: str) -> Path:

@@ -50,6 +50,7 @@ from pullet.reconcile.schedules import Schedules
 from pullet.reconcile.sources import SourceLoop
 from pullet.reconcile.steps import Steps
 from pullet.reconcile.stopping import Stopping
+from pullet.reconcile.tasks import cancel
 from pullet.reconcile.wakeups import Changes, wait_for_wake
 from pullet.reconcile.watching import Watch
 
@@ -277,6 +278,7 @@ class EnvironmentLoop:
         if isinstance(step, Switch):
             self._switched(step.release, observed)
             if deployment is not None:
+                await self._scribe.visit(deployment)
                 self._scribe.succeed(deployment)
 
     async def _effect(self, step: Step, steps: Steps, log: LogSink) -> None:
@@ -306,9 +308,9 @@ class EnvironmentLoop:
         try:
             await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _cancel(watch)
+            await cancel(watch)
             if not work.done():
-                await _cancel(work)
+                await cancel(work)
         if work.cancelled():
             raise Superseded(f"A newer revision of {self.key} came first")
         work.result()
@@ -392,9 +394,3 @@ class EnvironmentLoop:
         latest = self._scribe.latest()
         if latest is not None and latest.release == live and latest.outcome in (Outcome.RUNNING, Outcome.INTERRUPTED):
             self._scribe.succeed(latest)
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    """Cancel and wait; what it raised meanwhile is of no interest any more."""
-    task.cancel()
-    await asyncio.wait({task})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pullet.domain.home import Home
-from pullet.ports import Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Secrets, Source, Store
+from pullet.ports import Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Secrets, Source, Store, Visitor
 from pullet.reconcile.safekeeping import Safekeeping
 from pullet.reconcile.services import Services
 
@@ -24,6 +24,8 @@ class Neighbours:
     prober: Prober
     secrets: Secrets
     services: Services = field(default_factory=Services)
+    visitor: Visitor | None = None
+    """None: nobody looks at first pages."""
     safekeeping: Safekeeping | None = None
     """None: nothing is backed up here."""
     gates: tuple[Gate, ...] = ()

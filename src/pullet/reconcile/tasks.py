@@ -33,3 +33,9 @@ async def both(one: Coroutine[Any, Any, T], other: Coroutine[Any, Any, U], *, na
 
     await together(keep(0, one), keep(1, other), name=name)
     return results[0], results[1]
+
+
+async def cancel(task: asyncio.Task[None]) -> None:
+    """Cancel and wait; what it raised meanwhile is of no interest any more."""
+    task.cancel()
+    await asyncio.wait({task})
