@@ -41,16 +41,31 @@ def test_what_a_repository_is(case: Case) -> None:
 
 def test_django_in_full() -> None:
     spec = understood(DJANGO)
-    assert spec.build_commands == ("python manage.py collectstatic --noinput",)
+    assert spec.build_commands == ("python manage.py collectstatic --noinput || true",)
     assert spec.release_commands == ("python manage.py migrate --noinput",)
     assert spec.static == (StaticMount("/static", "staticfiles"),)
     assert spec.dependencies.kind is DependencyKind.REQUIREMENTS
 
 
+@pytest.mark.parametrize(
+    ("settings", "files", "commands"),
+    [
+        ("STORAGES = {'staticfiles': {'BACKEND': 'whitenoise.storage.CompressedManifestStaticFilesStorage'}}", {},
+         ("python manage.py collectstatic --noinput",)),
+        ("import django_heroku", {}, ("python manage.py collectstatic --noinput",)),
+        ("", {"staticfiles/manifest.json": "{}"}, ()),
+    ],
+)  # fmt: skip
+def test_a_failing_collectstatic_stops_the_build_where_pages_need_it(
+    settings: str, files: dict[str, str], commands: tuple[str, ...]
+) -> None:
+    assert understood({**DJANGO, **files, "shop/settings.py": SETTINGS + settings}).build_commands == commands
+
+
 def test_django_below_the_top_keeps_its_paths() -> None:
     files = {f"back end/{path}": text for path, text in DJANGO.items()}
     spec = understood({"requirements.txt": "django"} | files)
-    assert spec.build_commands == ("python 'back end/manage.py' collectstatic --noinput",)
+    assert spec.build_commands == ("python 'back end/manage.py' collectstatic --noinput || true",)
     assert spec.static == (StaticMount("/static", "back end/staticfiles"),)
 
 

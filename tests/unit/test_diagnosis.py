@@ -103,6 +103,8 @@ CASES: list[tuple[str, str, str, str]] = [
      "python 3.11", "works with Python <3.12,>=3.8 only"),
     ("start", "    print 'x'\nSyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?", "",
      "Python 2"),
+    ("build", trace("whitenoise.storage.MissingFileError: The file 'a/b.eot' could not be found with <whitenoise>."),
+     "static missing", "refers to a/b.eot"),
     ("start", "", "", ""),
 ]  # fmt: skip
 
@@ -195,6 +197,7 @@ def test_the_patch_that_makes_it_permanent() -> None:
         Change(ChangeKind.PYTHON, "3.11"),
         Change(ChangeKind.EXCLUDE_NEWER, "2023-05-01T00:00:00Z"),
         Change(ChangeKind.BUILD_CONSTRAINT, "cython<3"),
+        Change(ChangeKind.STATIC, "missing"),
     )
     text = patch(changes, spec(), {"requirements.txt": "flask\npsycopg2==2.9.9", "pullet.toml": "[build]\n"})
     for line in (
@@ -203,6 +206,7 @@ def test_the_patch_that_makes_it_permanent() -> None:
         "+3.11",
         '+exclude_newer = "2023-05-01T00:00:00Z"',
         '+build_constraints = ["cython<3"]',
+        "+ignore_missing_static = true",
         "new file mode 100644",
     ):
         assert line in text.splitlines()

@@ -56,14 +56,11 @@ def test_suspension_and_unknown_tips() -> None:
         {"variables": (("A", "1"),)},
         {"secrets": (("K", "age:x"),)},
         {"processes": (("web", ProcessOverride(instances=2)),)},
+        {"domains": ("shop.example.org",)},
     ],
 )
 def test_what_a_process_sees_makes_a_new_candidate(change: dict[str, object]) -> None:
     assert configuration_digest(replace(SPEC, **change)) != configuration_digest(SPEC)  # type: ignore[arg-type]
-
-
-def test_a_hostname_makes_no_new_candidate() -> None:
-    assert configuration_digest(replace(SPEC, domains=("shop.example.org",))) == configuration_digest(SPEC)
 
 
 CALM = Watched(age=5, restarts=0, crashed=False, requests=100, errors=0, errors_before=0.0)

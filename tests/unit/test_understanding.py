@@ -52,6 +52,27 @@ async def test_an_address_in_the_fleet_file_takes_the_place_of_a_detected_servic
 
 
 @pytest.mark.parametrize(
+    ("setting", "added"),
+    [
+        ("ALLOWED_HOSTS = ['shop.example.net']", True),
+        ("ALLOWED_HOSTS = []", True),
+        ("HOSTS = ('shop.example.net',)\nALLOWED_HOSTS = HOSTS", True),
+        ("ALLOWED_HOSTS = [socket.gethostname()]", True),
+        ("ALLOWED_HOSTS = ['shop.example.net', '*']", False),
+        ("ALLOWED_HOSTS = ['shop.example.net', os.environ['NAMES']]", False),
+        ("from configurations import Configuration\nALLOWED_HOSTS = []", False),
+        ("", False),
+    ],
+)
+async def test_hosts_that_are_written_in_code_get_company(setting: str, added: bool) -> None:
+    spec = await understood({**DJANGO, "shop/settings.py": SETTINGS + setting})
+    where = replace(environment({}, {}), domains=("shop.example.org",))
+    variables = dict(apply_overrides(spec, where).variables)
+    assert variables.get("PULLET_SETTINGS_MODULE") == ("shop.settings" if added else None)
+    assert variables.get("PULLET_ALLOWED_HOSTS") == ("shop.example.org,shop.localhost" if added else None)
+
+
+@pytest.mark.parametrize(
     ("setting", "given"),
     [
         ("ALLOWED_HOSTS = [os.environ.get('NAMES')]", "shop.example.org"),

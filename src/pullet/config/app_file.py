@@ -132,7 +132,7 @@ def _evidence(app_file: AppFile) -> list[Evidence]:
     return found
 
 
-_HEALING = ("heal", "exclude_newer", "constraints", "build_constraints")
+_HEALING = ("heal", "exclude_newer", "constraints", "build_constraints", "ignore_missing_static")
 _NOT_FOR_DETECTION = {("schedule",), ("gates",), ("app", "name"), *(("build", key) for key in _HEALING)}
 
 

@@ -18,7 +18,7 @@ from pullet.config.values import (
     VariableName,
     matching,
 )
-from pullet.domain.healing import Change, ChangeKind, HealPolicy
+from pullet.domain.healing import MISSING, Change, ChangeKind, HealPolicy
 from pullet.domain.services import ServiceSpec, ServiceType
 
 _CLAUSE = r"(~=|===?|!=|[<>]=?)?\s*\d+(\.\d+)*(\.\*)?"
@@ -107,6 +107,11 @@ class Build(Section):
     build_constraints: list[Bound] = Field(
         default_factory=list, description="Bounds for what source packages are built with.", examples=[["cython<3"]]
     )
+    ignore_missing_static: bool = Field(
+        False,
+        description="Whether collectstatic passes over references in style sheets to files that are not there.",
+        examples=[True],
+    )
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -114,7 +119,8 @@ class Build(Section):
         moment = [Change(ChangeKind.EXCLUDE_NEWER, self.exclude_newer)] if self.exclude_newer else []
         bounds = [Change(ChangeKind.CONSTRAINT, bound) for bound in self.constraints]
         tools = [Change(ChangeKind.BUILD_CONSTRAINT, bound) for bound in self.build_constraints]
-        return (*moment, *bounds, *tools)
+        static = [Change(ChangeKind.STATIC, MISSING)] if self.ignore_missing_static else []
+        return (*moment, *bounds, *tools, *static)
 
     @property
     def heal_policy(self) -> HealPolicy:

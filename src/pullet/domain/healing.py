@@ -1,7 +1,7 @@
 """Healing: what Pullet changes about a build by itself, so that what time has broken runs again. Values only.
 
-A change touches what is installed and which interpreter runs it, never the repository. It belongs to the release: the
-same release built again is the same.
+A change touches what is installed, which interpreter runs it or how strict a tool is, never the repository. It belongs
+to the release: the same release built again is the same.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ class ChangeKind(StrEnum):
     EXCLUDE_NEWER = "exclude-newer"  # `2023-05-01T12:00:00Z`: versions as they were at that time
     PYTHON = "python"  # `3.11`: another interpreter
     BUILD_CONSTRAINT = "build-constraint"  # `setuptools<66`: a bound for what packages are built with
+    STATIC = "static"  # `missing`: static files may refer to files that are not there
+
+
+MISSING = "missing"
+"""The one value of ChangeKind.STATIC."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Change:
     value: str
 
     def __str__(self) -> str:
-        return f"{_WORDS[self.kind]} {self.value.replace(' ', ' -> ')}"
+        value = self.value.replace(" ", " -> ") if self.kind is ChangeKind.REPLACEMENT else self.value
+        return f"{_WORDS[self.kind]} {value}"
 
 
 _WORDS = {
@@ -37,6 +43,7 @@ _WORDS = {
     ChangeKind.EXCLUDE_NEWER: "resolved as of",
     ChangeKind.PYTHON: "run with Python",
     ChangeKind.BUILD_CONSTRAINT: "source packages built with",
+    ChangeKind.STATIC: "files that style sheets refer to may be",
 }
 
 

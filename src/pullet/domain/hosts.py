@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+HOSTS_VARIABLE, SETTINGS_VARIABLE = "PULLET_ALLOWED_HOSTS", "PULLET_SETTINGS_MODULE"
+"""Where Django's settings name other hosts only: those to add (HostForm.COMMAS), and the settings to add them to."""
+
 
 class HostForm(StrEnum):
     ONE = "one"  # the first only

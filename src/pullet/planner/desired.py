@@ -34,10 +34,12 @@ def is_skipped(spec: EnvironmentSpec, tip: Revision) -> bool:
 
 
 def configuration_digest(spec: EnvironmentSpec) -> str:
-    """Equal for equal settings that a process can see. Hostnames are not: changing one needs no new release."""
+    """Equal for equal settings that a process can see; an app may read its domains, so they are among them."""
     seen = {
         "variables": sorted(spec.variables),
         "secrets": sorted(spec.secrets),
         "processes": sorted((name, [o.instances, o.memory, o.spares]) for name, o in spec.processes),
     }
+    if spec.domains:
+        seen["domains"] = sorted(spec.domains)
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:12]

@@ -17,6 +17,7 @@ _BUILD_KEYS = {
     ChangeKind.EXCLUDE_NEWER: "exclude_newer",
     ChangeKind.BUILD_CONSTRAINT: "build_constraints",
     ChangeKind.CONSTRAINT: "constraints",
+    ChangeKind.STATIC: "ignore_missing_static",
 }
 
 
@@ -27,8 +28,7 @@ def line_for(change: Change, spec: AppSpec) -> str:
     if change.kind in (ChangeKind.REQUIREMENT, ChangeKind.REPLACEMENT):
         path = spec.dependencies.path or "requirements.txt"
         return f"{path}: {change.value.rpartition(' ')[2]}"
-    value = f'"{change.value}"' if change.kind is ChangeKind.EXCLUDE_NEWER else f'["{change.value}"]'
-    return f"{_APP_FILE}: [build] {_BUILD_KEYS[change.kind]} = {value}"
+    return f"{_APP_FILE}: [build] {_BUILD_KEYS[change.kind]} = {_build_value(change)}"
 
 
 def patch(changes: tuple[Change, ...], spec: AppSpec, files: Mapping[str, str]) -> str:
@@ -78,10 +78,20 @@ def _build_key(text: str, change: Change) -> str:
     listed = re.search(rf"(?m)^{key} = \[(.*)\]$", text)
     if listed:
         return text.replace(listed[0], f"{key} = [{listed[1]}, {value}]")
-    line = f"{key} = {value if change.kind is ChangeKind.EXCLUDE_NEWER else f'[{value}]'}\n"
+    line = f"{key} = {_build_value(change)}\n"
     if re.search(r"(?m)^\[build\]$", text):
         return re.sub(r"(?m)^\[build\]\n", lambda found: found[0] + line, text, count=1)
     return f"{text}{chr(10) if text else ''}[build]\n{line}"
+
+
+def _build_value(change: Change) -> str:
+    match change.kind:
+        case ChangeKind.STATIC:
+            return "true"
+        case ChangeKind.EXCLUDE_NEWER:
+            return f'"{change.value}"'
+        case _:
+            return f'["{change.value}"]'
 
 
 def _below(spec: AppSpec, path: str) -> str:

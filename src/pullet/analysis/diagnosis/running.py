@@ -1,11 +1,11 @@
-"""What no change to a build can mend: data, settings and code that the repository does not have."""
+"""Data, settings, files and code that the repository does not have: hardly a change to a build mends that."""
 
 from __future__ import annotations
 
 import re
 
 from pullet.analysis.diagnosis.reading import Failure
-from pullet.domain.healing import Diagnosis
+from pullet.domain.healing import MISSING, Change, ChangeKind, Diagnosis
 
 _NO_TABLE = re.compile(
     r"no such table: ([\w.]{1,80})|relation \"([\w.]{1,80})\" does not exist|Table '([\w.]{1,80})' doesn't exist"
@@ -14,12 +14,22 @@ _NO_MIGRATIONS = re.compile(
     r"Path doesn't exist: \"?'?\S*migrations|No such file or directory: '?\S*migrations|"
     r"No 'script_location' key found|Directory \S*migrations\S* does not exist|No config file 'alembic.ini'"
 )
+_NO_STATIC = re.compile(r"The file '([^'\n]{1,200})' could not be found with <")
 _VARIABLE = (
     r"in __getitem__\n(?:[^\n]*\n){0,3}?[^\n]{0,40}KeyError: '([A-Z][A-Z0-9_]{1,60})'",
     r"UndefinedValueError: ([A-Z][A-Z0-9_]{1,60}) not found",
     r"ImproperlyConfigured: Set the ([A-Z][A-Z0-9_]{1,60}) environment variable",
     r"EnvError: Environment variable \"([A-Z][A-Z0-9_]{1,60})\" not set",
 )
+
+
+def missing_static(failure: Failure) -> Diagnosis | None:
+    """Storages that put digests into names are strict about references; a browser does without such a file."""
+    found = _NO_STATIC.search(failure.text)
+    if found is None or failure.step != "build":
+        return None
+    change = Change(ChangeKind.STATIC, MISSING)
+    return Diagnosis(f"a style sheet refers to {found[1]}, which is not among the static files", change)
 
 
 def no_table(failure: Failure) -> Diagnosis | None:

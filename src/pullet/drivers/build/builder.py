@@ -27,7 +27,7 @@ from pullet.drivers.build.paths import python_path
 from pullet.drivers.build.picking import Pick, remembered, with_best
 from pullet.drivers.build.resolve import Question, Resolver, ask, read_lock
 from pullet.drivers.build.settings import SYSTEM_PATH, BuildSettings, Deadline
-from pullet.drivers.build.workshop import Job, Workshop, too_long, write_file
+from pullet.drivers.build.workshop import LENIENT_STATIC, Job, Workshop, too_long, write_file
 from pullet.drivers.confinement import Sandbox
 from pullet.drivers.process import ProcessRunner, last_lines
 from pullet.ports import Asked, LogSink
@@ -195,13 +195,18 @@ def build_command(
             **named,
             **dict(spec.variables),
             "PATH": f"{environment.folder / 'bin'}:{SYSTEM_PATH}",
-            "PYTHONPATH": ":".join(python_path(spec, tree)),
+            "PYTHONPATH": ":".join((*_hooks(spec), *python_path(spec, tree))),
             "PYTHONUNBUFFERED": "1",
             "VIRTUAL_ENV": str(environment.folder),
             "HOME": str(home),
             "LANG": "C.UTF-8",
         },
     )
+
+
+def _hooks(spec: AppSpec) -> tuple[str, ...]:
+    """Folders with a sitecustomize.py of Pullet's."""
+    return (LENIENT_STATIC,) if values(spec, ChangeKind.STATIC) else ()
 
 
 @contextmanager

@@ -28,6 +28,8 @@ from pullet.drivers.confinement import Confinement, Sandbox
 from pullet.drivers.process import ProcessRunner
 from pullet.ports import LogSink
 
+LENIENT_STATIC = str(Path(__file__).parent / "lenient_static")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -111,7 +113,7 @@ class Workshop:
         confinement = Confinement(
             app=job.app,
             writable=tuple(map(str, writable)),
-            readable=(self.binary, job.interpreter.prefix, str(self.home.pythons), *local_places(own)),
+            readable=(self.binary, job.interpreter.prefix, str(self.home.pythons), LENIENT_STATIC, *local_places(own)),
             memory=self.settings.memory,
             processes=self.settings.processes,
         )

@@ -11,6 +11,7 @@ from pullet.analysis.serving import Serving, plain, serve
 from pullet.domain.app import Process, Server
 from pullet.domain.command import Command
 from pullet.domain.home import Home
+from pullet.domain.hosts import SETTINGS_VARIABLE
 from pullet.domain.runtime import StartRequest, Workplace
 from pullet.drivers.confinement import Confinement, Sandbox
 from pullet.drivers.runtime import boot, relay, session
@@ -18,6 +19,7 @@ from pullet.drivers.runtime.interpreters import interpreter_roots
 from pullet.drivers.runtime.places import SocketFolder
 
 WEB = "web"
+DJANGO_SETTINGS = str(Path(__file__).parent / "django_settings")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _WARM = frozenset({Server.GUNICORN, Server.UVICORN, Server.HYPERCORN, Server.DAPHNE, Server.WAITRESS})
 """Servers that import the app in the interpreter they begin in, or in forks of it (granian's workers are new ones)."""
@@ -85,7 +87,7 @@ class Launcher:
             "argv": list(serve(request.process.command, str(sockets.socket)).python),
             "cwd": request.workplace.tree,
             "environment": dict(variables(request.workplace)),
-            "path": list(request.workplace.python_path),
+            "path": list(_import_folders(request.workplace)),
         }
 
     def _confined(
@@ -109,7 +111,7 @@ class Launcher:
             *interpreter_roots(Path(place.python)),
             *((tree,) if Path(tree).is_dir() and tree != place.tree else ()),
             *(path for path in place.python_path if not Path(path).is_relative_to(tree) and Path(path).exists()),
-            *(boot.__file__, relay.__file__, relay.PORT_SHARING, session.__file__),
+            *(boot.__file__, relay.__file__, relay.PORT_SHARING, session.__file__, DJANGO_SETTINGS),
             *place.readable,
         )
 
@@ -124,7 +126,11 @@ def _web_argv(serving: Serving, place: Workplace, sockets: SocketFolder) -> tupl
 
 def variables(place: Workplace) -> Mapping[str, str]:
     """What the app sees: the owner's word counts, except where Pullet could not keep its promise."""
-    paths = {"PYTHONPATH": os.pathsep.join(place.python_path)} if place.python_path else {}
+    given, folders = dict(place.variables), _import_folders(place)
+    if SETTINGS_VARIABLE in given:
+        given[SETTINGS_VARIABLE] = given.get("DJANGO_SETTINGS_MODULE", given[SETTINGS_VARIABLE])
+        given["DJANGO_SETTINGS_MODULE"] = "pullet_settings"
+    paths = {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
     return {
         "HOME": "/tmp",  # noqa: S108 - the app's own, inside the sandbox
         "LANG": "C.UTF-8",
@@ -132,9 +138,13 @@ def variables(place: Workplace) -> Mapping[str, str]:
         "FORWARDED_ALLOW_IPS": "*",
         "PORT": "8000",
         **paths,
-        **dict(place.variables),
-        "PATH": f"{Path(place.python).parent}:{dict(place.variables).get('PATH', _PATH)}",
+        **given,
+        "PATH": f"{Path(place.python).parent}:{given.get('PATH', _PATH)}",
     }
+
+
+def _import_folders(place: Workplace) -> tuple[str, ...]:
+    return (*place.python_path, *((DJANGO_SETTINGS,) if SETTINGS_VARIABLE in dict(place.variables) else ()))
 
 
 def serves(process: Process) -> bool:

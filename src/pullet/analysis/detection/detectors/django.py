@@ -22,6 +22,8 @@ VOLUME = "fact.volume"
 """Subject; the value is a folder, or empty where it cannot be kept."""
 _DETECTOR = "Django"
 _SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
+_MANIFESTS = ("staticfiles.json", "manifest.json")
+_MANIFEST_STORAGE = re.compile(r"Manifest\w*Storage|\bdjango_(?:on_)?heroku\b")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,9}")
 _SETTINGS_FILES = 6  # a settings module and those that it star-imports
 
@@ -46,6 +48,7 @@ class _Project:
 class Settings:
     """Top-level assignments of a settings module, later ones winning, with the file that each is in."""
 
+    module: str
     values: dict[str, ast.expr] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
@@ -128,7 +131,7 @@ def _settings_module(repository: Repository, project: _Project) -> tuple[str, tu
 
 
 def _read_settings(repository: Repository, project: _Project, module: str) -> Settings:
-    settings = Settings()
+    settings = Settings(module)
     _add_settings(repository, project, module, settings, set())
     return settings
 
@@ -188,10 +191,23 @@ def _static(repository: Repository, project: _Project, settings: Settings) -> It
     if folder is None:
         return
     place = (file, root.lineno)
-    command = f"python {quote(project.manage)} collectstatic --noinput"
-    yield _say(repository, "build.commands", command, place, "the settings have STATIC_ROOT")
+    yield from _collect(repository, project, settings, folder, place)
     if url := _static_url(settings.values.get("STATIC_URL")):
         yield _say(repository, f'static."{url}"', folder, place, "STATIC_ROOT and STATIC_URL of the settings")
+
+
+def _collect(
+    repository: Repository, project: _Project, settings: Settings, folder: str, place: tuple[str, int]
+) -> Iterator[Evidence]:
+    """Pages find their files through a manifest where there is one, so only there a failure has to stop the build."""
+    if any(f"{folder}/{name}" in repository.paths for name in _MANIFESTS):
+        return  # committed as it was built elsewhere: collecting anew would forget what is not here
+    command = f"python {quote(project.manage)} collectstatic --noinput"
+    if any(_MANIFEST_STORAGE.search(text) for text in settings.texts):
+        because = "the settings have STATIC_ROOT, and a storage that needs its manifest"
+    else:
+        command, because = f"{command} || true", "the settings have STATIC_ROOT; without a manifest pages do without it"
+    yield _say(repository, "build.commands", command, place, because)
 
 
 def _static_url(node: ast.expr | None) -> str | None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from pullet.analysis.detection.detectors import django
 from pullet.analysis.detection.repository import Repository, dotted_name, literal_text
 from pullet.domain.app import Confidence, Evidence
-from pullet.domain.hosts import HostForm
+from pullet.domain.hosts import HOSTS_VARIABLE, SETTINGS_VARIABLE, HostForm
 
 _DETECTOR = "hosts"
 _SETTINGS = {"ALLOWED_HOSTS": False, "CSRF_TRUSTED_ORIGINS": True}
 """Setting -> whether it wants origins, which begin with a scheme."""
 _REDIRECT = "SECURE_SSL_REDIRECT"
+_MAKES_SETTINGS = re.compile(r"^[ \t]*(?:from|import)[ \t]+(?:configurations|dynaconf)\b", re.MULTILINE)
+"""Libraries whose settings are no plain module."""
 _READERS = frozenset({"get", "getenv", "config", "env", "list", "str", "tuple"})
 _MAPPINGS = frozenset({"os.environ", "environ", "env", "config"})
 
@@ -31,6 +34,22 @@ def detect(repository: Repository) -> Iterable[Evidence]:
             yield Evidence(f"hosts.{variable}", wanted, place, Confidence.LIKELY, _DETECTOR, because)
     if settings is not None:
         yield from _redirect(repository, settings)
+        yield from _other_hosts(repository, settings)
+
+
+def _other_hosts(repository: Repository, settings: django.Settings) -> Iterator[Evidence]:
+    """Hosts that are written in code cannot know where this app is served: its own are added to them."""
+    written = settings.values.get("ALLOWED_HOSTS")
+    if written is None or any(_MAKES_SETTINGS.search(text) for text in settings.texts):
+        return
+    value = _resolved(written, settings.values)
+    if any(literal_text(node) == "*" for node in ast.walk(value) if isinstance(node, ast.expr)):
+        return
+    if not any(_variables(value)):
+        place = repository.place(settings.files["ALLOWED_HOSTS"], written.lineno)
+        because = "ALLOWED_HOSTS of the settings is written in code: the names of this environment are added"
+        yield Evidence(f"hosts.{HOSTS_VARIABLE}", HostForm.COMMAS, place, Confidence.LIKELY, _DETECTOR, because)
+        yield Evidence(f"variables.{SETTINGS_VARIABLE}", settings.module, place, Confidence.LIKELY, _DETECTOR, because)
 
 
 def _redirect(repository: Repository, settings: django.Settings) -> Iterator[Evidence]:

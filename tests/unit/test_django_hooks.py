@@ -1,0 +1,54 @@
+"""The two files that Pullet puts into a Django app's interpreter, run beside stand-ins for Django and the settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pullet.drivers.build.workshop import LENIENT_STATIC
+from pullet.drivers.runtime.launching import DJANGO_SETTINGS
+
+STORAGE = """class HashedFilesMixin:
+    def hashed_name(self, name, content=None, filename=None):
+        if name == "gone.eot":
+            raise ValueError("The file 'gone.eot' could not be found with <storage>.")
+        return f"{name}.123"
+"""
+
+
+def run(folder: Path, code: str, *path: str, **variables: str) -> str:
+    environment = {"PYTHONPATH": ":".join((*path, str(folder))), **variables}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("written", "hosts"),
+    [
+        ("ALLOWED_HOSTS = ['a.example']", "['a.example', 'shop.localhost', 'b.example']"),
+        ("ALLOWED_HOSTS = ('b.example',)", "['b.example', 'shop.localhost']"),
+        ("ALLOWED_HOSTS = ['*']", "['*']"),
+        ("ALLOWED_HOSTS = 'a.example'", "a.example"),
+        ("DEBUG = True", "['shop.localhost', 'b.example']"),
+    ],
+)
+def test_hosts_are_added_and_all_else_is_the_apps_own(tmp_path: Path, written: str, hosts: str) -> None:
+    (tmp_path / "own.py").write_text(f"NAME = 'mine'\n_HIDDEN = 1\n{written}\n")
+    code = "import pullet_settings as s; print(s.ALLOWED_HOSTS, s.NAME)"
+    variables = {"PULLET_SETTINGS_MODULE": "own", "PULLET_ALLOWED_HOSTS": "shop.localhost,b.example"}
+    assert run(tmp_path, code, DJANGO_SETTINGS, **variables) == f"{hosts} mine"
+
+
+def test_a_missing_reference_stays_as_it_is_written(tmp_path: Path) -> None:
+    package = tmp_path / "django" / "contrib" / "staticfiles"
+    package.mkdir(parents=True)
+    (package / "storage.py").write_text(STORAGE)
+    code = (
+        "from django.contrib.staticfiles.storage import HashedFilesMixin as Mixin;"
+        "print(Mixin().hashed_name('a.css'), Mixin().hashed_name('gone.eot', filename='x'))"
+    )
+    assert run(tmp_path, code, LENIENT_STATIC) == "a.css.123 gone.eot"
+    assert run(tmp_path, "import sys; print(sys.meta_path[0].find_spec('json'))", LENIENT_STATIC) == "None"
