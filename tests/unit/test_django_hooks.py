@@ -33,6 +33,7 @@ def run(folder: Path, code: str, *path: str, **variables: str) -> str:
         ("ALLOWED_HOSTS = ['*']", "['*']"),
         ("ALLOWED_HOSTS = 'a.example'", "a.example"),
         ("DEBUG = True", "['shop.localhost', 'b.example']"),
+        ("DATABASES = {'default': {}}\nALLOWED_HOSTS = []", "['shop.localhost', 'b.example']"),
     ],
 )
 def test_hosts_are_added_and_all_else_is_the_apps_own(tmp_path: Path, written: str, hosts: str) -> None:
@@ -40,6 +41,17 @@ def test_hosts_are_added_and_all_else_is_the_apps_own(tmp_path: Path, written: s
     code = "import pullet_settings as s; print(s.ALLOWED_HOSTS, s.NAME)"
     variables = {"PULLET_SETTINGS_MODULE": "own", "PULLET_ALLOWED_HOSTS": "shop.localhost,b.example"}
     assert run(tmp_path, code, DJANGO_SETTINGS, **variables) == f"{hosts} mine"
+
+
+def test_tls_is_not_demanded_of_a_database_on_this_box(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "R = {'sslmode': 'require'}\n"
+        "DATABASES = {'a': {'ENGINE': 'x.sqlite3', 'OPTIONS': dict(R)}, 'b': {'HOST': '127.0.0.1', 'OPTIONS': dict(R)},"
+        " 'c': {'HOST': 'db.example', 'OPTIONS': dict(R)}, 'd': {'ENGINE': 'x.sqlite3'}}\n"
+    )
+    code = "import pullet_settings as s; print([one.get('OPTIONS') for one in s.DATABASES.values()])"
+    said = run(tmp_path, code, DJANGO_SETTINGS, PULLET_SETTINGS_MODULE="own")
+    assert said == "[{}, {'sslmode': 'prefer'}, {'sslmode': 'require'}, None]"
 
 
 def test_a_missing_reference_stays_as_it_is_written(tmp_path: Path) -> None:

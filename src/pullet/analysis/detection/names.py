@@ -10,6 +10,8 @@ import re
 
 from pullet.analysis.detection.drivers import POSTGRESQL, VALKEY
 
+DEMANDS_TLS = re.compile(r"""\bssl_require\s{0,9}=\s{0,9}True|sslmode["']?\s{0,9}[:=]\s{0,9}["']?(?:require|verify)""")
+"""In code: its database has to be reached over TLS, which those on this box are not."""
 CANONICAL = {
     # what a service gives whether or not anybody reads it
     POSTGRESQL: frozenset({"DATABASE_URL", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"}),

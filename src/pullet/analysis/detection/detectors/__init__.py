@@ -11,6 +11,7 @@ from pullet.analysis.detection.detectors import (
     dependencies,
     django,
     entry_points,
+    fitting,
     gunicorn,
     hosts,
     procfile,
@@ -38,6 +39,7 @@ DETECTORS: tuple[Detector, ...] = (
     gunicorn.detect,
     programs.detect,
     hosts.detect,
+    fitting.detect,
     schema.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pullet.analysis.detection.detectors.dependencies import requirements
+from pullet.analysis.detection.names import DEMANDS_TLS
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.vendors.reading import RELATIONSHIP, VENDORS_VARIABLE
 from pullet.domain.app import Confidence, Decision, Evidence, Place
@@ -16,8 +17,6 @@ NONE = "none"
 _READ = "fact.vendor.read"
 _NAMES = "|".join(sorted({name for names in VARIABLES.values() for name in names}, key=len, reverse=True))
 _READS = re.compile(rf"""["']({_NAMES})["']""")
-# Code that knows where it is by a vendor's variable then wants what only the vendor's database has.
-_DEMANDS_TLS = re.compile(r"""\bssl_require\s{0,9}=\s{0,9}True|sslmode["']?\s{0,9}[:=]\s{0,9}["']?(?:require|verify)""")
 _LIBRARIES = {"platformshconfig": "Upsun"}
 
 
@@ -48,7 +47,7 @@ def _read_names(repository: Repository) -> dict[str, Place]:
     """Not of a module that demands TLS of its database: those on the box are reached over loopback, without."""
     found: dict[str, Place] = {}
     for path in repository.python_files:
-        if _DEMANDS_TLS.search(text := repository.text(path)):
+        if DEMANDS_TLS.search(text := repository.text(path)):
             continue
         for match in _READS.finditer(text):
             if match[1] not in found:

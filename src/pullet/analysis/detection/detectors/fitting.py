@@ -1,0 +1,54 @@
+"""Django settings written for one other place: what they say of it is fitted to this one while they are loaded.
+
+Two things only (see runtime/django_settings): ALLOWED_HOSTS in code that names other hosts, and TLS demanded of a
+database that is on this box.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from pullet.analysis.detection.detectors import django
+from pullet.analysis.detection.detectors.hosts import resolved, variables_in
+from pullet.analysis.detection.names import DEMANDS_TLS
+from pullet.analysis.detection.repository import Repository, literal_text
+from pullet.domain.app import Confidence, Evidence, Place
+from pullet.domain.hosts import HOSTS_VARIABLE, SETTINGS_VARIABLE, HostForm
+
+_DETECTOR = "Django"
+_NO_MODULE = re.compile(r"^[ \t]*(?:from|import)[ \t]+(?:configurations|dynaconf)\b", re.MULTILINE)
+"""Libraries whose settings are no plain module, to be left alone."""
+_HEROKU = re.compile(r"\bdjango_(?:on_)?heroku\.settings\(")
+
+
+def detect(repository: Repository) -> Iterable[Evidence]:
+    settings = django.settings_of(repository)
+    if settings is None or any(_NO_MODULE.search(text) for text in settings.texts):
+        return
+    reasons = [*_other_hosts(repository, settings), *_tls(repository, settings)]
+    for place, because in reasons[:1]:
+        yield Evidence(f"variables.{SETTINGS_VARIABLE}", settings.module, place, Confidence.LIKELY, _DETECTOR, because)
+    for place, because in _other_hosts(repository, settings):
+        yield Evidence(f"hosts.{HOSTS_VARIABLE}", HostForm.COMMAS, place, Confidence.LIKELY, _DETECTOR, because)
+
+
+def _other_hosts(repository: Repository, settings: django.Settings) -> Iterator[tuple[Place, str]]:
+    """Hosts that are written in code cannot know where this app is served."""
+    written = settings.values.get("ALLOWED_HOSTS")
+    if written is None:
+        return
+    value = resolved(written, settings.values)
+    if any(literal_text(node) == "*" for node in ast.walk(value) if isinstance(node, ast.expr)):
+        return
+    if not any(variables_in(value)):
+        place = repository.place(settings.files["ALLOWED_HOSTS"], written.lineno)
+        yield place, "ALLOWED_HOSTS of the settings is written in code: the names of this environment are added"
+
+
+def _tls(repository: Repository, settings: django.Settings) -> Iterator[tuple[Place, str]]:
+    for path, text in zip(settings.paths, settings.texts, strict=True):
+        if found := (DEMANDS_TLS.search(text) or _HEROKU.search(text)):
+            place = repository.place(path, text.count("\n", 0, found.start()) + 1)
+            yield place, f"{found[0].rstrip('(')} demands TLS of the database: not of one on this box"
