@@ -84,16 +84,26 @@ def _walk(top: Path) -> Iterator[tuple[str, str, os.stat_result, int]]:
 
 
 def _copy_file(name: str, folder: int, target: Path) -> None:
-    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    with os.fdopen(source, "rb") as reader, target.open("xb") as writer:
-        if not stat.S_ISREG(os.fstat(source).st_mode):
-            return  # replaced since it was looked at
-        if not _share_blocks(writer.fileno(), source):
-            for start, end in _written(source):
-                reader.seek(start)
-                writer.seek(start)
-                _copy_range(reader, writer, end - start)
-            writer.truncate(os.fstat(source).st_size)
+    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        if stat.S_ISREG(os.fstat(source).st_mode):  # else replaced since it was looked at
+            copy_contents(source, target)
+        else:
+            target.touch()
+    finally:
+        os.close(source)
+
+
+def copy_contents(source: int, target: Path) -> None:
+    """Of a regular file, open to read, into a new one; what are holes take no room there either."""
+    with open(source, "rb", closefd=False) as reader, target.open("xb") as writer:
+        if _share_blocks(writer.fileno(), source):
+            return
+        for start, end in _written(source):
+            reader.seek(start)
+            writer.seek(start)
+            _copy_range(reader, writer, end - start)
+        writer.truncate(os.fstat(source).st_size)
 
 
 def _written(descriptor: int) -> Iterator[tuple[int, int]]:
