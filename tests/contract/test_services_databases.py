@@ -10,13 +10,15 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from pullet.domain.errors import ServiceFailed
-from pullet.drivers.services import databases
+from pullet.drivers.services import databases, trees
 from tests.contract.services import heard, service
 from tests.contract.test_services_folders import SqliteWorld
 
@@ -37,7 +39,7 @@ time.sleep(60)
 """
 
 _MOVING = """
-import itertools, sqlite3, sys
+import itertools, sqlite3, sys, time
 print("begun", flush=True)
 for n in itertools.count():
     database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
@@ -47,6 +49,7 @@ for n in itertools.count():
         database.execute("UPDATE one SET total = total - 1, filler = randomblob(3000) WHERE rowid = ?", (n % 40 + 1,))
         database.execute("UPDATE two SET total = total + 1, filler = randomblob(3000) WHERE rowid = ?", (n % 40 + 1,))
         database.execute("COMMIT")
+        time.sleep(0.01)
     if n % 2:
         database.close()
 """
@@ -114,7 +117,17 @@ async def test_amid_a_transaction_exactly_what_is_committed_is_copied(root: Path
 
 
 @pytest.mark.parametrize("mode", ["delete", "truncate", "persist", "wal"])
-def test_copies_are_whole_while_others_write_open_and_close(root: Path, mode: str) -> None:
+def test_copies_are_whole_while_others_write_open_and_close(
+    root: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page_by_page(reader: BinaryIO, writer: BinaryIO, left: int) -> None:
+        while left > 0 and (data := reader.read(min(left, 4096))):
+            writer.write(data)
+            left -= len(data)
+            time.sleep(0.0003)  # as from a slow disk: it is written to between any two pages
+
+    monkeypatch.setattr(trees, "_copy_range", page_by_page)
+    monkeypatch.setattr(trees, "_share_blocks", lambda *_: False)
     file = root / "app.db"
     with contextlib.closing(sqlite3.connect(file)) as database:
         database.execute(f"PRAGMA journal_mode = {mode}")
@@ -124,7 +137,7 @@ def test_copies_are_whole_while_others_write_open_and_close(root: Path, mode: st
         database.commit()
     seen = set()
     with writer(_MOVING, file):
-        for n in range(60):
+        for n in range(25):
             copied = root / f"copy{n}"
             databases.copy(file, copied)
             [(total,)] = rows(copied, "SELECT (SELECT sum(total) FROM one) + (SELECT sum(total) FROM two)")
@@ -186,3 +199,20 @@ def test_a_file_that_was_replaced_meanwhile_is_no_copy(root: Path, monkeypatch: 
     monkeypatch.setattr(databases, "_copy_bytes", replaced)
     with pytest.raises(ServiceFailed, match="could not be copied"):
         databases.copy(file, root / "copy")
+
+
+def test_a_wal_that_begins_anew_while_it_is_copied_is_copied_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the beginning of the old one would bring back what later frames had replaced."""
+    log = root / "app.db-wal"
+    log.write_bytes(b"old" * 20)
+    real = trees.copy_contents
+    news = iter([b"new" * 20])
+
+    def copied(source: int, target: Path) -> None:
+        real(source, target)
+        log.write_bytes(next(news, log.read_bytes()))
+
+    monkeypatch.setattr(trees, "copy_contents", copied)
+    with log.open("rb") as file:
+        databases._copy_wal(file.fileno(), root / "copy")
+    assert (root / "copy").read_bytes() == b"new" * 20

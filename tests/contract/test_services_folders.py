@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,6 +262,26 @@ async def test_holes_stay_holes(root: Path) -> None:
     with copied.open("rb") as file:
         file.seek(1 << 40)
         assert file.read(5) == b"end\0\0"
+
+
+@pytest.mark.real
+async def test_a_file_that_grows_as_fast_as_it_is_copied_ends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, origin, key = FolderWorld(root), service(), service()
+    log = _folder(await world.provided(origin)) / "log"
+    log.write_bytes(b"x" * 10_000)
+    real = trees._copy_range
+    rounds = iter(range(50))
+
+    def growing(*arguments: Any) -> None:
+        next(rounds)
+        with log.open("ab") as file:
+            file.write(b"y" * 10_000)
+        real(*arguments)
+
+    monkeypatch.setattr(trees, "_copy_range", growing)
+    monkeypatch.setattr(trees, "_share_blocks", lambda *_: False)
+    copied = await world.provider.clone(origin, key, world.spec(key), heard)
+    assert (_folder(copied) / "log").stat().st_size == 10_000
 
 
 @pytest.mark.real

@@ -28,7 +28,7 @@ from pullet.drivers.services.untrusted import open_file
 _PATIENCE = 30.0  # seconds that a writer may hold us off
 _PENDING, _RESERVED, _SHARED = 0x40000000, 0x40000001, 0x40000002
 _SHARED_LENGTH = 510
-_CHECKPOINT, _LAST_READER = 121, 127  # of -shm: held to read, nothing is moved from the WAL nor is it begun anew
+_CHECKPOINT = 121  # of -shm: held to read, nothing is moved from the WAL to the database
 _FLOCK = "@hhqqi0q"  # struct flock of fcntl.h: type, whence, start, length, pid
 _WAL_HEAD = 32
 _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
@@ -107,9 +107,8 @@ def _copy_bytes(path: Path, database: int, destination: Path) -> None:
     theirs, ours = _beside(path), _beside(destination)
     with ExitStack() as held:
         journal = _opened_if_there(theirs.journal, held)
-        if journal is not None and not _is_locked(
-            database, _RESERVED
-        ):  # else its writer lives, and has applied nothing
+        lives = _is_locked(database, _RESERVED)  # its writer, that has not applied anything yet
+        if journal is not None and not lives:
             trees.copy_contents(journal, ours.journal)
         trees.copy_contents(database, destination)
         if (wal := _opened_if_there(theirs.wal, held)) is not None:
@@ -126,17 +125,17 @@ def _keep_from_changing(path: Path, database: int, deadline: float) -> None:
 
 
 def _keep_wal(path: Path, held: ExitStack, deadline: float) -> bool:
-    """Have the WAL only grow, and the database not change from it; False where nobody uses one, as far as we see."""
+    """Have the database not change from its WAL; False where nobody uses one, as far as we see."""
     if (shm := _opened_if_there(_beside(path).shm, held)) is None:
         return False
     for _ in _tries(path, deadline):
-        if _lock(shm, _CHECKPOINT) and _lock(shm, _LAST_READER):
+        if _lock(shm, _CHECKPOINT):
             break
     return True
 
 
 def _copy_wal(log: int, destination: Path) -> None:
-    """One that begins anew had decided so before we held it still: it changes its head first, and only once."""
+    """One whose frames are all in the database may begin anew, head first; not twice while none can be moved there."""
     while True:
         head = os.pread(log, _WAL_HEAD, 0)
         trees.copy_contents(log, destination)

@@ -99,21 +99,24 @@ def copy_contents(source: int, target: Path) -> None:
     with open(source, "rb", closefd=False) as reader, target.open("xb") as writer:
         if _share_blocks(writer.fileno(), source):
             return
-        for start, end in _written(source):
+        size = os.fstat(source).st_size
+        for start, end in _written(source, size):
             reader.seek(start)
             writer.seek(start)
             _copy_range(reader, writer, end - start)
-        writer.truncate(os.fstat(source).st_size)
+        writer.truncate(size)
 
 
-def _written(descriptor: int) -> Iterator[tuple[int, int]]:
-    """The parts of a file that are no holes, as (start, end): an app may own a file of terabytes that takes nothing."""
+def _written(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+    """The parts of the first `size` bytes that are no holes, as (start, end): an app may own a file of terabytes that
+    takes nothing, or add to one faster than it is copied."""
     end = 0
     with suppress(OSError):  # ENXIO: a hole is all that is left
-        while True:
+        while end < size:
             start = os.lseek(descriptor, end, os.SEEK_DATA)
-            end = os.lseek(descriptor, start, os.SEEK_HOLE)
-            yield start, end
+            end = min(os.lseek(descriptor, start, os.SEEK_HOLE), size)
+            if start < end:
+                yield start, end
 
 
 def _copy_range(reader: BinaryIO, writer: BinaryIO, left: int) -> None:
