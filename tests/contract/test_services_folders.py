@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import shutil
 import sqlite3
 import struct
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -305,3 +308,61 @@ async def test_a_pipe_in_place_of_a_database_holds_nobody_up(root: Path) -> None
     async with asyncio.timeout(20):
         clone = await world.provider.clone(origin, key, world.spec(key), heard)
     assert await world.read(clone) == {"one"}
+
+
+@pytest.mark.real
+async def test_a_hole_that_the_dump_would_fill_is_refused_at_once(root: Path) -> None:
+    world, key = FolderWorld(root), service()
+    with (_folder(await world.provided(key)) / "large").open("wb") as file:
+        file.truncate(8 << 40)
+    dump = root / "dump"
+    dump.mkdir()
+    with pytest.raises(DiskFull, match="is full") as err:
+        await world.provider.dump(key, dump)
+    assert "are needed" in err.value.context
+    assert not list(dump.iterdir())
+
+
+@pytest.mark.real
+async def test_a_dump_that_cannot_fit_is_not_loaded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, key = FolderWorld(root), service()
+    grant = await world.provided(key, "one")
+    dump = root / "dump"
+    dump.mkdir()
+    await world.provider.dump(key, dump)
+    await world.write(grant, "two")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    with pytest.raises(DiskFull, match="is full"):
+        await world.provider.load(key, world.spec(key), dump)
+    assert await world.read(grant) == {"one", "two"}
+
+
+@pytest.mark.real
+async def test_cancelled_twice_nobody_comes_in_between_and_no_lock_stays(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = FolderWorld(root)
+    origin, key = service(), service()
+    await world.provided(origin, "one")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(*_: object) -> tuple[str, ...]:
+        begun.set()
+        assert go_on.wait(20)
+        return ()
+
+    monkeypatch.setattr(trees, "copy", slowly)
+    provider = world.make()
+    clone = asyncio.create_task(provider.clone(origin, key, world.spec(key), heard))
+    assert await asyncio.to_thread(begun.wait, 20)
+    for _ in range(3):
+        clone.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert not clone.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await clone
+    del clone
+    gc.collect()
+    assert not provider._locks

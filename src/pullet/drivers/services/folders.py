@@ -17,6 +17,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from weakref import WeakValueDictionary
 
 from pullet.domain.errors import DiskFull, PulletError, ServiceFailed
 from pullet.domain.home import Home
@@ -46,7 +47,7 @@ class FolderProvider:
     def __init__(self, home: Home, sandbox: Sandbox) -> None:
         self._home = home
         self._sandbox = sandbox
-        self._locks: dict[ServiceKey, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[ServiceKey, asyncio.Lock] = WeakValueDictionary()  # those held or waited for
 
     async def provide(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
         await self._in_thread(key, self._have, key)
@@ -84,7 +85,7 @@ class FolderProvider:
         if facts.get("type") != self.type:
             raise ServiceFailed(f"The dump in {folder} is not one of a {self.type}", context=str(facts))
         await self._in_thread(key, self._have, key)
-        await self._in_thread(key, self._replace, key, lambda new: trees.unpack(folder / _PACKED, new))
+        await self._in_thread(key, self._replace, key, lambda new: _unpacked(folder / _PACKED, new))
 
     async def remove(self, key: ServiceKey) -> None:
         await self._in_thread(key, self._remove, key)
@@ -178,6 +179,7 @@ class FolderProvider:
         scratch.mkdir()
         try:
             self._copy(key, scratch)
+            trees.refuse_where_it_cannot_fit(trees.packed_size(scratch), folder)
             trees.pack(scratch, folder / _PACKED)
         finally:
             shutil.rmtree(scratch)
@@ -218,7 +220,9 @@ class FolderProvider:
             try:
                 return await asyncio.shield(thread) or ()
             except asyncio.CancelledError:
-                await asyncio.wait({thread})
+                while not thread.done():  # however often it is cancelled: the lock is not to go before the thread
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.wait({thread})
                 raise
             except OSError as err:
                 raise _explain(key, err) from err
@@ -259,8 +263,13 @@ class SqliteProvider(FolderProvider):
 
 
 def _copied(data: Path, new: Path, leave_out: Callable[[str], bool] = lambda _: False) -> Sequence[str]:
-    trees.refuse_where_it_cannot_fit(data, new)
+    trees.refuse_where_it_cannot_fit(trees.size(data), new)
     return trees.copy(data, new, leave_out)
+
+
+def _unpacked(archive: Path, new: Path) -> None:
+    trees.refuse_where_it_cannot_fit(archive.stat().st_size, new)
+    trees.unpack(archive, new)
 
 
 def _explain(key: ServiceKey, err: OSError) -> PulletError:

@@ -17,6 +17,8 @@ from typing import BinaryIO
 from pullet.domain.errors import ServiceFailed
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEPTH = 300
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: the copy shares the blocks until one of the two is written to
 
 
@@ -45,10 +47,15 @@ def copy(source: Path, destination: Path, leave_out: Callable[[str], bool] = lam
 
 
 def size(folder: Path) -> int:
-    """Bytes that its files take on the disk."""
-    with suppress(FileNotFoundError):
+    """Bytes that its files take on the disk; 0 where they cannot all be seen."""
+    with suppress(OSError):
         return sum(status.st_blocks * 512 for _, _, status, _ in _walk(folder))
     return 0
+
+
+def packed_size(folder: Path) -> int:
+    """Bytes that `pack` writes: there holes are zeros, for a tar file knows none."""
+    return sum(max(status.st_size, 512) for _, _, status, _ in _walk(folder))
 
 
 def pack(folder: Path, archive: Path) -> None:
@@ -75,12 +82,23 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _walk(top: Path) -> Iterator[tuple[str, str, os.stat_result, int]]:
     """(folder relative to `top`, name, status, descriptor of the folder); folders come before what is in them."""
-    for folder, folders, files, descriptor in os.fwalk(top, follow_symlinks=False):
-        relative = os.path.relpath(folder, top)
-        for name in (*folders, *files):
-            with suppress(FileNotFoundError):
+    yield from _below(os.open(top, _FOLDER), "")
+
+
+def _below(descriptor: int, folder: str, depth: int = 0) -> Iterator[tuple[str, str, os.stat_result, int]]:
+    """Not os.fwalk: before Python 3.12 it waits for ever for a pipe that was put in the place of a folder."""
+    try:
+        if depth > _DEPTH:  # each level keeps a descriptor and a frame
+            raise OSError(errno.ENAMETOOLONG, f"folders are nested deeper than {_DEPTH}")
+        for name in os.listdir(descriptor):
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                yield "" if relative == "." else relative, name, status, descriptor
+                yield folder, name, status, descriptor
+                if stat.S_ISDIR(status.st_mode):
+                    below = os.open(name, _FOLDER, dir_fd=descriptor)
+                    yield from _below(below, os.path.join(folder, name), depth + 1)  # noqa: PTH118 - may be any text
+    finally:
+        os.close(descriptor)
 
 
 def _copy_file(name: str, folder: int, target: Path) -> None:
@@ -126,7 +144,11 @@ def _copy_range(reader: BinaryIO, writer: BinaryIO, left: int) -> None:
 
 
 def to_disk(folder: Path) -> None:
-    """Have everything written on the file system of `folder`: one call, where fsync would be one for every file."""
+    """Have everything written on the file system of `folder`, in one call.
+
+    For 10,000 small files that took 0.1 s, and an fsync of each 2.8 s. It waits for what others wrote there, too,
+    and before Linux 5.8 tells of no failure.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if _libc.syncfs(descriptor) != 0:
@@ -135,9 +157,9 @@ def to_disk(folder: Path) -> None:
         os.close(descriptor)
 
 
-def refuse_where_it_cannot_fit(source: Path, destination: Path) -> None:
-    """Raises OSError (ENOSPC) before anything is written."""
-    needed, free = size(source), shutil.disk_usage(destination).free
+def refuse_where_it_cannot_fit(needed: int, destination: Path) -> None:
+    """Raises OSError (ENOSPC) before any of the `needed` bytes is written."""
+    free = shutil.disk_usage(destination).free
     if needed > free:
         raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB free")
 
