@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import shutil
 import sqlite3
 import struct
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -264,6 +268,26 @@ async def test_holes_stay_holes(root: Path) -> None:
 
 
 @pytest.mark.real
+async def test_a_file_that_grows_as_fast_as_it_is_copied_ends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, origin, key = FolderWorld(root), service(), service()
+    log = _folder(await world.provided(origin)) / "log"
+    log.write_bytes(b"x" * 10_000)
+    real = trees._copy_range
+    rounds = iter(range(50))
+
+    def growing(*arguments: Any) -> None:
+        next(rounds)
+        with log.open("ab") as file:
+            file.write(b"y" * 10_000)
+        real(*arguments)
+
+    monkeypatch.setattr(trees, "_copy_range", growing)
+    monkeypatch.setattr(trees, "_share_blocks", lambda *_: False)
+    copied = await world.provider.clone(origin, key, world.spec(key), heard)
+    assert (_folder(copied) / "log").stat().st_size == 10_000
+
+
+@pytest.mark.real
 async def test_what_cannot_fit_is_not_begun(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = FolderWorld(root)
     origin, key = service(), service()
@@ -294,3 +318,61 @@ async def test_a_file_that_is_named_like_a_database_is_copied_with_it(root: Path
     beside = f"{_file(grant).name}.json"
     (_folder(grant) / beside).write_text("{}")
     assert (_folder(await world.provider.clone(origin, key, world.spec(key), heard)) / beside).read_text() == "{}"
+
+
+@pytest.mark.real
+async def test_a_hole_that_the_dump_would_fill_is_refused_at_once(root: Path) -> None:
+    world, key = FolderWorld(root), service()
+    with (_folder(await world.provided(key)) / "large").open("wb") as file:
+        file.truncate(8 << 40)
+    dump = root / "dump"
+    dump.mkdir()
+    with pytest.raises(DiskFull, match="is full") as err:
+        await world.provider.dump(key, dump)
+    assert "are needed" in err.value.context
+    assert not list(dump.iterdir())
+
+
+@pytest.mark.real
+async def test_a_dump_that_cannot_fit_is_not_loaded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, key = FolderWorld(root), service()
+    grant = await world.provided(key, "one")
+    dump = root / "dump"
+    dump.mkdir()
+    await world.provider.dump(key, dump)
+    await world.write(grant, "two")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    with pytest.raises(DiskFull, match="is full"):
+        await world.provider.load(key, world.spec(key), dump)
+    assert await world.read(grant) == {"one", "two"}
+
+
+@pytest.mark.real
+async def test_cancelled_twice_nobody_comes_in_between_and_no_lock_stays(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = FolderWorld(root)
+    origin, key = service(), service()
+    await world.provided(origin, "one")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(*_: object) -> tuple[str, ...]:
+        begun.set()
+        assert go_on.wait(20)
+        return ()
+
+    monkeypatch.setattr(trees, "copy", slowly)
+    provider = world.make()
+    clone = asyncio.create_task(provider.clone(origin, key, world.spec(key), heard))
+    assert await asyncio.to_thread(begun.wait, 20)
+    for _ in range(3):
+        clone.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert not clone.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await clone
+    del clone
+    gc.collect()
+    assert not provider._locks

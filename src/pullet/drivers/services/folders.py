@@ -13,12 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import shutil
-import sqlite3
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from weakref import WeakValueDictionary
 
 from pullet.domain.errors import PulletError, ServiceFailed
 from pullet.domain.home import Home
@@ -26,10 +24,10 @@ from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.confinement import Sandbox
-from pullet.drivers.services import sealed, trees
+from pullet.drivers.services import databases, sealed, trees
 from pullet.drivers.services.clients import client
 from pullet.drivers.services.naming import own_variable
-from pullet.drivers.services.trouble import disk_full, file_trouble
+from pullet.drivers.services.trouble import file_trouble
 from pullet.drivers.services.untrusted import copy_regular
 from pullet.ports import LogSink
 
@@ -39,7 +37,6 @@ _NEW = "data.new"
 _OLD = "data.old"
 _SEEDED = "seeded"
 _PACKED = "data.tar"
-_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)  # the latter: of the index of a WAL
 
 
 class FolderProvider:
@@ -50,7 +47,7 @@ class FolderProvider:
     def __init__(self, home: Home, sandbox: Sandbox) -> None:
         self._home = home
         self._sandbox = sandbox
-        self._locks: dict[ServiceKey, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[ServiceKey, asyncio.Lock] = WeakValueDictionary()  # those held or waited for
 
     async def provide(self, key: ServiceKey, spec: ServiceSpec) -> Grant:
         await self._in_thread(key, self._have, key)
@@ -88,7 +85,7 @@ class FolderProvider:
         if facts.get("type") != self.type:
             raise ServiceFailed(f"The dump in {folder} is not one of a {self.type}", context=str(facts))
         await self._in_thread(key, self._have, key)
-        await self._in_thread(key, self._replace, key, lambda new: trees.unpack(folder / _PACKED, new))
+        await self._in_thread(key, self._replace, key, lambda new: _unpacked(folder / _PACKED, new))
 
     async def remove(self, key: ServiceKey) -> None:
         await self._in_thread(key, self._remove, key)
@@ -182,6 +179,7 @@ class FolderProvider:
         scratch.mkdir()
         try:
             self._copy(key, scratch)
+            trees.refuse_where_it_cannot_fit(trees.packed_size(scratch), folder)
             trees.pack(scratch, folder / _PACKED)
         finally:
             shutil.rmtree(scratch)
@@ -223,12 +221,14 @@ class FolderProvider:
                 with file_trouble(key):
                     return await asyncio.shield(thread) or ()
             except asyncio.CancelledError:
-                await asyncio.wait({thread})
+                while not thread.done():  # however often it is cancelled: the lock is not to go before the thread
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.wait({thread})
                 raise
 
 
 class SqliteProvider(FolderProvider):
-    """The database is `data/<name>`; a copy of it is made by SQLite itself, while others write."""
+    """The database is `data/<name>`; copied while others write, see `databases`."""
 
     type = ServiceType.SQLITE
 
@@ -253,58 +253,19 @@ class SqliteProvider(FolderProvider):
 
     def _copy(self, origin: ServiceKey, new: Path) -> Sequence[str]:
         data = self._folder(origin) / _DATA
-        databases = [path for path in sorted(data.iterdir()) if is_database(path)]
-        theirs = {f"{path.name}{suffix}" for path in databases for suffix in ("", "-journal", "-wal", "-shm")}
+        found = databases.databases(data)
+        theirs = {name for path in found for name in databases.names(path)}
         skipped = _copied(data, new, leave_out=theirs.__contains__)
-        for path in databases:
-            _back_up(path, new / path.name)
+        for path in found:
+            databases.copy(path, new / path.name)
         return skipped
 
 
 def _copied(data: Path, new: Path, leave_out: Callable[[str], bool] = lambda _: False) -> Sequence[str]:
-    trees.refuse_where_it_cannot_fit(data, new)
+    trees.refuse_where_it_cannot_fit(trees.size(data), new)
     return trees.copy(data, new, leave_out)
 
 
-def is_database(path: Path) -> bool:
-    """A regular file that begins as SQLite's do, or an empty one. By descriptor: a pipe put there would never open."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    with os.fdopen(descriptor, "rb") as file:
-        return stat.S_ISREG(os.fstat(descriptor).st_mode) and file.read(16) in (b"", b"SQLite format 3\0")
-
-
-def _back_up(path: Path, destination: Path) -> None:
-    """A consistent copy of a database that others write to. A hostile file costs an error and nothing else.
-
-    Opened to read only: to roll a journal back means to delete the file that the journal names, and the app may have
-    written any name there. A journal that a killed app left is rolled back by the app itself, when it opens the file.
-    """
-    try:
-        with (
-            contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as source,
-            contextlib.closing(sqlite3.connect(destination)) as target,
-        ):
-            source.execute("PRAGMA trusted_schema = OFF").execute("SELECT count(*) FROM sqlite_schema")
-            if not _has_open(path):
-                raise ServiceFailed(f"{path.name} is not the file that it should be", hint="The app has replaced it.")
-            source.backup(target, pages=2048, sleep=0.005)
-            [(verdict,), *_] = target.execute("PRAGMA quick_check(1)").fetchall()
-    except sqlite3.Error as err:
-        if getattr(err, "sqlite_errorcode", None) in _NO_ROOM:
-            raise disk_full(f"{path.name} could not be copied", str(err)) from err
-        raise ServiceFailed(f"{path.name} could not be copied", context=str(err), hint="Is it whole?") from err
-    if verdict != "ok":
-        raise ServiceFailed(f"{path.name} is damaged", context=str(verdict), hint="Restore a backup of it.")
-
-
-def _has_open(path: Path) -> bool:
-    """Whether this process has `path` itself open: SQLite would have followed a link put there at the last moment."""
-    wanted = f"{os.path.realpath(path.parent)}/{path.name}"
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            if str(descriptor.readlink()) == wanted:
-                return True
-    return False
+def _unpacked(archive: Path, new: Path) -> None:
+    trees.refuse_where_it_cannot_fit(archive.stat().st_size, new)
+    trees.unpack(archive, new)

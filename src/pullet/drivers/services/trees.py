@@ -17,6 +17,8 @@ from typing import BinaryIO
 from pullet.domain.errors import ServiceFailed
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEPTH = 300
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: the copy shares the blocks until one of the two is written to
 
 
@@ -45,10 +47,15 @@ def copy(source: Path, destination: Path, leave_out: Callable[[str], bool] = lam
 
 
 def size(folder: Path) -> int:
-    """Bytes that its files take on the disk."""
-    with suppress(FileNotFoundError):
+    """Bytes that its files take on the disk; 0 where they cannot all be seen."""
+    with suppress(OSError):
         return sum(status.st_blocks * 512 for _, _, status, _ in _walk(folder))
     return 0
+
+
+def packed_size(folder: Path) -> int:
+    """Bytes that `pack` writes: there holes are zeros, for a tar file knows none."""
+    return sum(max(status.st_size, 512) for _, _, status, _ in _walk(folder))
 
 
 def pack(folder: Path, archive: Path) -> None:
@@ -75,35 +82,59 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _walk(top: Path) -> Iterator[tuple[str, str, os.stat_result, int]]:
     """(folder relative to `top`, name, status, descriptor of the folder); folders come before what is in them."""
-    for folder, folders, files, descriptor in os.fwalk(top, follow_symlinks=False):
-        relative = os.path.relpath(folder, top)
-        for name in (*folders, *files):
-            with suppress(FileNotFoundError):
+    yield from _below(os.open(top, _FOLDER), "")
+
+
+def _below(descriptor: int, folder: str, depth: int = 0) -> Iterator[tuple[str, str, os.stat_result, int]]:
+    """Not os.fwalk: before Python 3.12 it waits for ever for a pipe that was put in the place of a folder."""
+    try:
+        if depth > _DEPTH:  # each level keeps a descriptor and a frame
+            raise OSError(errno.ENAMETOOLONG, f"folders are nested deeper than {_DEPTH}")
+        for name in os.listdir(descriptor):
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                yield "" if relative == "." else relative, name, status, descriptor
+                yield folder, name, status, descriptor
+                if stat.S_ISDIR(status.st_mode):
+                    below = os.open(name, _FOLDER, dir_fd=descriptor)
+                    yield from _below(below, os.path.join(folder, name), depth + 1)  # noqa: PTH118 - may be any text
+    finally:
+        os.close(descriptor)
 
 
 def _copy_file(name: str, folder: int, target: Path) -> None:
-    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    with os.fdopen(source, "rb") as reader, target.open("xb") as writer:
-        if not stat.S_ISREG(os.fstat(source).st_mode):
-            return  # replaced since it was looked at
-        if not _share_blocks(writer.fileno(), source):
-            for start, end in _written(source):
-                reader.seek(start)
-                writer.seek(start)
-                _copy_range(reader, writer, end - start)
-            writer.truncate(os.fstat(source).st_size)
+    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        if stat.S_ISREG(os.fstat(source).st_mode):  # else replaced since it was looked at
+            copy_contents(source, target)
+        else:
+            target.touch()
+    finally:
+        os.close(source)
 
 
-def _written(descriptor: int) -> Iterator[tuple[int, int]]:
-    """The parts of a file that are no holes, as (start, end): an app may own a file of terabytes that takes nothing."""
+def copy_contents(source: int, target: Path) -> None:
+    """Of a regular file, open to read, into a new one; what are holes take no room there either."""
+    with open(source, "rb", closefd=False) as reader, target.open("xb") as writer:
+        if _share_blocks(writer.fileno(), source):
+            return
+        size = os.fstat(source).st_size
+        for start, end in _written(source, size):
+            reader.seek(start)
+            writer.seek(start)
+            _copy_range(reader, writer, end - start)
+        writer.truncate(size)
+
+
+def _written(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+    """The parts of the first `size` bytes that are no holes, as (start, end): an app may own a file of terabytes that
+    takes nothing, or add to one faster than it is copied."""
     end = 0
     with suppress(OSError):  # ENXIO: a hole is all that is left
-        while True:
+        while end < size:
             start = os.lseek(descriptor, end, os.SEEK_DATA)
-            end = os.lseek(descriptor, start, os.SEEK_HOLE)
-            yield start, end
+            end = min(os.lseek(descriptor, start, os.SEEK_HOLE), size)
+            if start < end:
+                yield start, end
 
 
 def _copy_range(reader: BinaryIO, writer: BinaryIO, left: int) -> None:
@@ -113,7 +144,11 @@ def _copy_range(reader: BinaryIO, writer: BinaryIO, left: int) -> None:
 
 
 def to_disk(folder: Path) -> None:
-    """Have everything written on the file system of `folder`: one call, where fsync would be one for every file."""
+    """Have everything written on the file system of `folder`, in one call.
+
+    For 10,000 small files that took 0.1 s, and an fsync of each 2.8 s. It waits for what others wrote there, too,
+    and before Linux 5.8 tells of no failure.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if _libc.syncfs(descriptor) != 0:
@@ -122,9 +157,9 @@ def to_disk(folder: Path) -> None:
         os.close(descriptor)
 
 
-def refuse_where_it_cannot_fit(source: Path, destination: Path) -> None:
-    """Raises OSError (ENOSPC) before anything is written."""
-    needed, free = size(source), shutil.disk_usage(destination).free
+def refuse_where_it_cannot_fit(needed: int, destination: Path) -> None:
+    """Raises OSError (ENOSPC) before any of the `needed` bytes is written."""
+    free = shutil.disk_usage(destination).free
     if needed > free:
         raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB free")
 

@@ -10,20 +10,28 @@ from pathlib import Path
 from pullet.domain.errors import ServiceFailed
 
 
-def open_regular(path: Path) -> int:
-    """A descriptor to read the file. Raises ServiceFailed for a link, a device, or a file with a second name (which may
-    be another user's file); OSError where there is none. The folder of `path` is reached as usual."""
+def open_file(path: Path) -> int:
+    """A descriptor to read the file, at once. Raises ServiceFailed for a link, a device or a pipe; OSError where there
+    is none. The folder of `path` is reached as usual."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as err:
         if path.is_symlink():
             raise _refused(path, "it is a link") from err
         raise
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
-    raise _refused(path, "it has several names" if stat.S_ISREG(status.st_mode) else "it is no regular file")
+    raise _refused(path, "it is no regular file")
+
+
+def open_regular(path: Path) -> int:
+    """As `open_file`, and raises ServiceFailed for a file with a second name: it may be another user's."""
+    descriptor = open_file(path)
+    if os.fstat(descriptor).st_nlink <= 1:
+        return descriptor
+    os.close(descriptor)
+    raise _refused(path, "it has several names")
 
 
 def copy_regular(path: Path, destination: Path) -> None:
