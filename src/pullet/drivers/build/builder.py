@@ -18,6 +18,7 @@ from pullet.domain.home import Home
 from pullet.domain.identity import ReleaseId
 from pullet.domain.release import Artifact
 from pullet.domain.runtime import Capability
+from pullet.drivers import inside
 from pullet.drivers.build.changes import values
 from pullet.drivers.build.environments import Environment, Environments
 from pullet.drivers.build.inputs import TreeFiles, Wanted
@@ -27,7 +28,7 @@ from pullet.drivers.build.paths import python_path
 from pullet.drivers.build.picking import Pick, remembered, with_best
 from pullet.drivers.build.resolve import Question, Resolver, ask, read_lock
 from pullet.drivers.build.settings import SYSTEM_PATH, BuildSettings, Deadline
-from pullet.drivers.build.workshop import LENIENT_STATIC, Job, Workshop, too_long, write_file
+from pullet.drivers.build.workshop import Job, Workshop, too_long, write_file
 from pullet.drivers.confinement import Sandbox
 from pullet.drivers.process import ProcessRunner, last_lines
 from pullet.ports import Asked, LogSink
@@ -195,7 +196,8 @@ def build_command(
             **named,
             **dict(spec.variables),
             "PATH": f"{environment.folder / 'bin'}:{SYSTEM_PATH}",
-            "PYTHONPATH": ":".join((*_hooks(spec), *python_path(spec, tree))),
+            **_hooks(spec),
+            "PYTHONPATH": ":".join((*python_path(spec, tree), inside.FOLDER)),
             "PYTHONUNBUFFERED": "1",
             "VIRTUAL_ENV": str(environment.folder),
             "HOME": str(home),
@@ -204,9 +206,9 @@ def build_command(
     )
 
 
-def _hooks(spec: AppSpec) -> tuple[str, ...]:
-    """Folders with a sitecustomize.py of Pullet's."""
-    return (LENIENT_STATIC,) if values(spec, ChangeKind.STATIC) else ()
+def _hooks(spec: AppSpec) -> dict[str, str]:
+    """What the interpreters of build commands are to do beyond the app's own."""
+    return {inside.HOOKS: "pullet_static"} if values(spec, ChangeKind.STATIC) else {}
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from uv import find_uv_bin
 from pullet.domain.command import Command, Completed
 from pullet.domain.errors import BuildFailed, CommandFailed
 from pullet.domain.home import Home
+from pullet.drivers import inside
 from pullet.drivers.build.explain import failure
 from pullet.drivers.build.interpreters import Interpreter
 from pullet.drivers.build.settings import BuildSettings, Deadline, local_places
@@ -27,8 +28,6 @@ from pullet.drivers.build.uv import Uv
 from pullet.drivers.confinement import Confinement, Sandbox
 from pullet.drivers.process import ProcessRunner
 from pullet.ports import LogSink
-
-LENIENT_STATIC = str(Path(__file__).parent / "lenient_static")
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class Workshop:
         confinement = Confinement(
             app=job.app,
             writable=tuple(map(str, writable)),
-            readable=(self.binary, job.interpreter.prefix, str(self.home.pythons), LENIENT_STATIC, *local_places(own)),
+            readable=(self.binary, job.interpreter.prefix, str(self.home.pythons), inside.FOLDER, *local_places(own)),
             memory=self.settings.memory,
             processes=self.settings.processes,
         )

@@ -13,13 +13,13 @@ from pullet.domain.command import Command
 from pullet.domain.home import Home
 from pullet.domain.hosts import SETTINGS_VARIABLE
 from pullet.domain.runtime import StartRequest, Workplace
+from pullet.drivers import inside
 from pullet.drivers.confinement import Confinement, Sandbox
 from pullet.drivers.runtime import boot, relay, session
 from pullet.drivers.runtime.interpreters import interpreter_roots
 from pullet.drivers.runtime.places import SocketFolder
 
 WEB = "web"
-DJANGO_SETTINGS = str(Path(__file__).parent / "django_settings")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _WARM = frozenset({Server.GUNICORN, Server.UVICORN, Server.HYPERCORN, Server.DAPHNE, Server.WAITRESS})
 """Servers that import the app in the interpreter they begin in, or in forks of it (granian's workers are new ones)."""
@@ -111,7 +111,7 @@ class Launcher:
             *interpreter_roots(Path(place.python)),
             *((tree,) if Path(tree).is_dir() and tree != place.tree else ()),
             *(path for path in place.python_path if not Path(path).is_relative_to(tree) and Path(path).exists()),
-            *(boot.__file__, relay.__file__, relay.PORT_SHARING, session.__file__, DJANGO_SETTINGS),
+            *(boot.__file__, relay.__file__, session.__file__, inside.FOLDER),
             *place.readable,
         )
 
@@ -128,8 +128,8 @@ def variables(place: Workplace) -> Mapping[str, str]:
     """What the app sees: the owner's word counts, except where Pullet could not keep its promise."""
     given, folders = dict(place.variables), _import_folders(place)
     if SETTINGS_VARIABLE in given:
-        given[SETTINGS_VARIABLE] = given.get("DJANGO_SETTINGS_MODULE", given[SETTINGS_VARIABLE])
-        given["DJANGO_SETTINGS_MODULE"] = "pullet_settings"
+        given[SETTINGS_VARIABLE] = given.get("inside.FOLDER_MODULE", given[SETTINGS_VARIABLE])
+        given["inside.FOLDER_MODULE"] = "pullet_settings"
     paths = {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
     return {
         "HOME": "/tmp",  # noqa: S108 - the app's own, inside the sandbox
@@ -144,7 +144,7 @@ def variables(place: Workplace) -> Mapping[str, str]:
 
 
 def _import_folders(place: Workplace) -> tuple[str, ...]:
-    return (*place.python_path, *((DJANGO_SETTINGS,) if SETTINGS_VARIABLE in dict(place.variables) else ()))
+    return (*place.python_path, *((inside.FOLDER,) if SETTINGS_VARIABLE in dict(place.variables) else ()))
 
 
 def serves(process: Process) -> bool:

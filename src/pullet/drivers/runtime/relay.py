@@ -18,7 +18,7 @@ import sys
 CHUNK = 1 << 16
 PATIENCE = 5.0  # seconds after which the log tells that nothing listens on the port
 LOOK_ELSEWHERE = 10  # attempts at $PORT before each look at what the app listens on instead
-PORT_SHARING = os.path.join(os.path.dirname(os.path.abspath(__file__)), "port_sharing")  # noqa: PTH100, PTH118, PTH120
+INSIDE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "inside")  # noqa: PTH100, PTH118, PTH120
 LISTENING = "0A"  # a state in /proc/net/tcp, proc(5)
 PORT_VARIABLES = (
     "FLASK_RUN_PORT",
@@ -156,8 +156,8 @@ def environment(port: int) -> "dict[str, str]":
     """The owner's variables win over all but $PORT itself."""
     given = dict.fromkeys(PORT_VARIABLES, str(port))
     gunicorn = f"--bind=127.0.0.1:{port} {os.environ.get('GUNICORN_CMD_ARGS', '')}".strip()
-    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), PORT_SHARING)))
-    own = {"PORT": str(port), "GUNICORN_CMD_ARGS": gunicorn, "PYTHONPATH": path}
+    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), INSIDE)))
+    own = {"PORT": str(port), "GUNICORN_CMD_ARGS": gunicorn, "PYTHONPATH": path, "PULLET_HOOKS": "pullet_ports"}
     return {**given, **FIXED_VARIABLES, **os.environ, **own}
 
 

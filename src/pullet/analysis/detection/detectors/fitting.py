@@ -1,6 +1,6 @@
 """Django settings written for one other place: what they say of it is fitted to this one while they are loaded.
 
-Two things only (see runtime/django_settings): ALLOWED_HOSTS in code that names other hosts, and TLS demanded of a
+Two things only (see drivers/inside/pullet_settings.py): ALLOWED_HOSTS in code that names other hosts, and TLS demanded of a
 database that is on this box.
 """
 

@@ -1,15 +1,16 @@
-"""The two files that Pullet puts into a Django app's interpreter, run beside stand-ins for Django and the settings."""
+"""What Pullet puts into an app's interpreter, run beside stand-ins for Django, uvloop and gevent."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pullet.drivers.build.workshop import LENIENT_STATIC
-from pullet.drivers.runtime.launching import DJANGO_SETTINGS
+from pullet.drivers import inside
 
 STORAGE = """class HashedFilesMixin:
     def hashed_name(self, name, content=None, filename=None):
@@ -19,8 +20,8 @@ STORAGE = """class HashedFilesMixin:
 """
 
 
-def run(folder: Path, code: str, *path: str, **variables: str) -> str:
-    environment = {"PYTHONPATH": ":".join((*path, str(folder))), **variables}
+def run(folder: Path, code: str, **variables: str) -> str:
+    environment = {"PYTHONPATH": f"{inside.FOLDER}:{folder}", **variables}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -40,7 +41,7 @@ def test_hosts_are_added_and_all_else_is_the_apps_own(tmp_path: Path, written: s
     (tmp_path / "own.py").write_text(f"NAME = 'mine'\n_HIDDEN = 1\n{written}\n")
     code = "import pullet_settings as s; print(s.ALLOWED_HOSTS, s.NAME)"
     variables = {"PULLET_SETTINGS_MODULE": "own", "PULLET_ALLOWED_HOSTS": "shop.localhost,b.example"}
-    assert run(tmp_path, code, DJANGO_SETTINGS, **variables) == f"{hosts} mine"
+    assert run(tmp_path, code, **variables) == f"{hosts} mine"
 
 
 def test_tls_is_not_demanded_of_a_database_on_this_box(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_tls_is_not_demanded_of_a_database_on_this_box(tmp_path: Path) -> None:
         " 'c': {'HOST': 'db.example', 'OPTIONS': dict(R)}, 'd': {'ENGINE': 'x.sqlite3'}}\n"
     )
     code = "import pullet_settings as s; print([one.get('OPTIONS') for one in s.DATABASES.values()])"
-    said = run(tmp_path, code, DJANGO_SETTINGS, PULLET_SETTINGS_MODULE="own")
+    said = run(tmp_path, code, PULLET_SETTINGS_MODULE="own")
     assert said == "[{}, {'sslmode': 'prefer'}, {'sslmode': 'require'}, None]"
 
 
@@ -62,5 +63,41 @@ def test_a_missing_reference_stays_as_it_is_written(tmp_path: Path) -> None:
         "from django.contrib.staticfiles.storage import HashedFilesMixin as Mixin;"
         "print(Mixin().hashed_name('a.css'), Mixin().hashed_name('gone.eot', filename='x'))"
     )
-    assert run(tmp_path, code, LENIENT_STATIC) == "a.css.123 gone.eot"
-    assert run(tmp_path, "import sys; print(sys.meta_path[0].find_spec('json'))", LENIENT_STATIC) == "None"
+    assert run(tmp_path, code, PULLET_HOOKS="pullet_static") == "a.css.123 gone.eot"
+    assert (
+        run(tmp_path, "import json, sys; print(sys.meta_path[0].find_spec('json'))", PULLET_HOOKS="pullet_static")
+        == "None"
+    )
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+UVLOOP = """class Loop:
+    async def create_server(self, factory, host=None, port=None, **more):
+        return port
+"""
+GEVENT = """def _tcp_listener(address, backlog=50):
+    return address[1]
+"""
+BINDERS = {
+    "sockets": "import socket; s = socket.socket(); s.bind(('127.0.0.1', {port})); print(s.getsockname()[1])",
+    "uvloop": "import asyncio, uvloop; print(asyncio.run(uvloop.Loop().create_server(None, '', {port})))",
+    "gevent": "import gevent.server; print(gevent.server._tcp_listener(('', {port}), backlog=1))",
+}
+
+
+@pytest.mark.parametrize("binder", BINDERS)
+def test_a_port_that_is_taken_is_not_asked_for(tmp_path: Path, taken: int, binder: str) -> None:
+    """uvloop and gevent by stand-ins: the places that are changed are those of uvloop 0.23 and gevent 26.9."""
+    (tmp_path / "gevent").mkdir()
+    (tmp_path / "gevent" / "server.py").write_text(GEVENT)
+    (tmp_path / "uvloop.py").write_text(UVLOOP)
+    assert run(tmp_path, BINDERS[binder].format(port=taken), PULLET_HOOKS="pullet_ports") != str(taken)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    assert run(tmp_path, BINDERS[binder].format(port=free), PULLET_HOOKS="pullet_ports") == str(free)
