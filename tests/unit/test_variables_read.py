@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pullet.analysis.detection import explain
-from pullet.analysis.detection.reads import Read, variables_read
+from pullet.analysis.detection.reads import Read
 from pullet.analysis.detection.repository import Repository
+from pullet.analysis.detection.variables import variables_read
 from tests.unit.services_corpus import django, flask
 from tests.unit.test_detection import understood
 

@@ -1,30 +1,18 @@
-"""Which environment variables an app's code reads: their names, where, what stands in for them, how much they matter.
-
-Told from syntax trees; nothing is evaluated. A name that is computed is not known; one in a comment or in a docstring
-is not read.
-"""
+"""Every place in a module that reads an environment variable, and how much the app depends on it there."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 
-from pullet.analysis.detection.places import Place, places
-from pullet.analysis.detection.readers import Readers, helpers_in
-from pullet.analysis.detection.repository import Repository, literal_text
-from pullet.analysis.detection.selection import EXAMPLE
-from pullet.analysis.detection.settings_classes import settings_fields
+from pullet.analysis.detection.readers import Kind, Readers
+from pullet.analysis.detection.repository import literal_text
 
-_TELLING = re.compile(
-    r"environ|getenv|Settings\b|\bconfig\(|\benv(?:\.\w+)?\(|\benv\[|\bEnv\b|dotenv|decouple|\bConfig\(|from_prefixed_env|dj_database"
+_UNNAMED = {"db": "DATABASE_URL", "db_url": "DATABASE_URL", "cache": "CACHE_URL", "cache_url": "CACHE_URL"}
+_NO_READS = frozenset(
+    {"read_env", "read_envfile", "prefixed", "seal", "dump", "add_parser", "parser_for", "setdefault"}
 )
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_LIMIT = 2_000  # reads of one repository
-_EXAMPLES, _LISTED_NAMES = 3, 200
-_LISTED = re.compile(r"^[ \t]{0,8}(?:export[ \t]{1,8})?([A-Z][A-Z0-9_]{0,99})[ \t]{0,8}=", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -32,7 +20,6 @@ class Read:
     """One place that reads one variable."""
 
     name: str
-    path: str
     line: int
     default: str | None = None
     """What stands in for it, where that begins with a literal text."""
@@ -43,6 +30,7 @@ class Read:
     """In a function, so not reached by importing the module."""
     prefix: str = ""
     """What the code itself puts before its names: `SHOP_` of SHOP_DB_HOST."""
+    path: str = ""
 
     @property
     def demanded(self) -> bool:
@@ -50,60 +38,114 @@ class Read:
         return not self.optional and not self.inside
 
 
-def variables_read(repository: Repository) -> tuple[Read, ...]:
-    """Every place, those nearest to the root first. Costs no more than what the budget lets be parsed."""
-    trees = {
-        path: tree
-        for path in repository.python_files
-        if _TELLING.search(repository.text(path)) and (tree := repository.module(path))
-    }
-    helpers = frozenset(name for tree in trees.values() for name in helpers_in(tree))
-    found = (read for path, tree in trees.items() for read in _of_module(path, tree, helpers))
-    reads = list(islice((read for read in found if _NAME.fullmatch(read.name)), _LIMIT))
-    return (*reads, *_hinted(repository, {read.name for read in reads}))
+@dataclass(frozen=True)
+class _Around:
+    """What stands around a node."""
+
+    inside: bool = False
+    guarded: bool = False
+    """In a `try` that catches something."""
+    prefix: str = ""
+    fallback: ast.expr | None = None
+    """What follows `or`."""
 
 
-def _of_module(path: str, tree: ast.Module, helpers: frozenset[str]) -> Iterator[Read]:
-    readers = Readers(tree, helpers)
-    reads = [_read(path, place) for place in places(tree, readers)]
-    soft = {read.name for read in reads if read.optional}  # asked after before it is demanded
-    yield from (replace(read, optional=True) if read.name in soft else read for read in reads)
-    for field in settings_fields(tree):
-        has = field.default is not None
-        yield Read(field.name, path, field.line, readers.literal(field.default), has, has, prefix=field.prefix)
+def reads(path: str, node: ast.AST, readers: Readers) -> Iterator[Read]:
+    """Of a module, or a part of one, in the order of the text."""
+    stack: list[tuple[ast.AST, _Around]] = [(node, _Around())]
+    while stack:
+        node, around = stack.pop()
+        yield from (replace(read, name=read.prefix + read.name, path=path) for read in _at(node, around, readers))
+        stack.extend(reversed(list(_below(node, replace(around, fallback=None)))))
 
 
-def _read(path: str, place: Place) -> Read:
+def _below(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]:
+    special: dict[int, _Around] = {}
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+            around = replace(around, inside=True)
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            around = replace(around, inside=True)
+        case ast.Try(body=body, handlers=[_, *_]):
+            special = {id(each): replace(around, guarded=True) for each in body}
+        case ast.BoolOp(op=ast.Or(), values=[*values, last]):
+            special = {id(each): replace(around, fallback=last) for each in values}
+        case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Attribute(attr="prefixed"), args=[given]))]):
+            around = replace(around, prefix=around.prefix + (literal_text(given) or ""))
+    yield from ((each, special.get(id(each), around)) for each in ast.iter_child_nodes(node))
+
+
+def _at(node: ast.AST, around: _Around, readers: Readers) -> Iterator[Read]:
+    match node:
+        case ast.Subscript(value=mapping, slice=key, ctx=ast.Load()) if kind := readers.kind(mapping):
+            if name := _name(key, kind):
+                yield _place(node, name, around, readers, None, raises=kind is Kind.MAPPING)
+        case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[mapping]):
+            tested = literal_text(key)
+            if tested and readers.kind(mapping) is Kind.MAPPING:
+                yield Read(tested, node.lineno, inside=around.inside)
+        case ast.Call(func=ast.Attribute(attr="from_prefixed_env")):
+            yield from _flask(node)
+        case ast.Call():
+            yield from _called(node, around, readers)
+
+
+def _called(node: ast.Call, around: _Around, readers: Readers) -> Iterator[Read]:
+    kind, method = readers.kind(node.func), ""
+    if kind is None and isinstance(node.func, ast.Attribute):
+        kind, method = readers.kind(node.func.value), node.func.attr
+    if kind is None or method in _NO_READS or (kind is Kind.MAPPING and method not in ("get", "pop")):
+        return
+    name = _named(node, kind, method)
+    if name:
+        default = _default(node, kind, method)
+        prefixed = replace(around, prefix=around.prefix if kind in (Kind.ENV, Kind.LOOSE) else "")
+        yield _place(node, name, prefixed, readers, default, raises=kind.insists and method != "get")
+
+
+def _named(node: ast.Call, kind: Kind, method: str) -> str:
+    given = _keyword(node, "env", "var", "name", "key") or (node.args[0] if node.args else None)
+    if given is not None:
+        return _name(given, kind)
+    if kind is Kind.DJ_DATABASE_URL:
+        return "DATABASE_URL"
+    return _UNNAMED.get(method, "") if kind in (Kind.ENV, Kind.LOOSE) else ""
+
+
+def _default(node: ast.Call, kind: Kind, method: str) -> ast.expr | None:
+    """`default=…`, or what follows the name; there it may be a cast in some libraries."""
+    if found := _keyword(node, "default"):
+        return found
+    at = 2 if kind is Kind.STARLETTE or (kind is Kind.ENV and not method and len(node.args) > 2) else 1
+    found = node.args[at] if len(node.args) > at else None
+    may_cast = kind in (Kind.STARLETTE, Kind.ENV, Kind.LOOSE) and not method
+    return None if may_cast and isinstance(found, ast.Name) and not found.id.isupper() else found
+
+
+def _keyword(node: ast.Call, *names: str) -> ast.expr | None:
+    return next((each.value for each in node.keywords if each.arg in names), None)
+
+
+def _name(node: ast.expr, kind: Kind) -> str:
+    """Where it is not sure that variables are read, only what is written like one counts."""
+    text = literal_text(node) or ""
+    return text if text.isupper() or kind in (Kind.MAPPING, Kind.GETENV) else ""
+
+
+def _place(
+    node: ast.expr, name: str, around: _Around, readers: Readers, default: ast.expr | None, *, raises: bool
+) -> Read:
+    default = default or around.fallback
+    optional = not raises or around.guarded or default is not None
     return Read(
-        place.prefix + place.name,
-        path,
-        place.line,
-        place.default,
-        place.has_default,
-        place.optional,
-        place.inside,
-        place.prefix,
+        name, node.lineno, readers.literal(default), default is not None, optional, around.inside, around.prefix
     )
 
 
-def _hinted(repository: Repository, known: set[str]) -> Iterator[Read]:
-    """Names that an example file lists and that the code has as texts in calls: something there may read them.
-
-    The values are somebody's development and not looked at.
-    """
-    examples = sorted(path for path in repository.paths if "/" not in path and EXAMPLE.fullmatch(path))
-    for example in examples[:_EXAMPLES]:
-        for name in islice(dict.fromkeys(_LISTED.findall(repository.text(example))), _LISTED_NAMES):
-            if name not in known and (place := _handed_over(repository, name)):
-                known.add(name)
-                yield Read(name, *place)
-
-
-def _handed_over(repository: Repository, name: str) -> tuple[str, int] | None:
-    for path in repository.python_files:
-        text = repository.text(path)
-        if f'"{name}"' in text or f"'{name}'" in text:
-            for node in ast.walk(repository.module(path) or ast.Module([], [])):
-                if isinstance(node, ast.Call) and any(literal_text(each) == name for each in node.args):
-                    return path, node.lineno
-    return None
+def _flask(node: ast.Call) -> Iterator[Read]:
+    """Every variable with the prefix becomes a setting; those that extensions read are known by their names."""
+    given = _keyword(node, "prefix") or (node.args[0] if node.args else None)
+    prefix = "FLASK" if given is None else literal_text(given)
+    if prefix:
+        for name in ("SECRET_KEY", "SQLALCHEMY_DATABASE_URI", "REDIS_URL"):
+            yield Read(name, node.lineno, prefix=f"{prefix}_")

@@ -1,7 +1,7 @@
 """Django settings written for one other place: what they say of it is fitted to this one while they are loaded.
 
-Two things only (see drivers/inside/pullet_settings.py): ALLOWED_HOSTS in code that names other hosts, and TLS demanded of a
-database that is on this box.
+Two things only, by drivers/inside/pullet_settings.py: ALLOWED_HOSTS in code that names other hosts, and TLS demanded of
+a database that is on this box.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _other_hosts(repository: Repository, settings: django.Settings) -> Iterator[
     value = resolved(written, settings.values)
     if any(literal_text(node) == "*" for node in ast.walk(value) if isinstance(node, ast.expr)):
         return
-    if not any(variables_in(value)):
+    if not variables_in(repository, settings, "ALLOWED_HOSTS"):
         place = repository.place(settings.files["ALLOWED_HOSTS"], written.lineno)
         yield place, "ALLOWED_HOSTS of the settings is written in code: the names of this environment are added"
 

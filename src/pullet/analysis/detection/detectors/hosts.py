@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from pullet.analysis.detection.detectors import django
+from pullet.analysis.detection.readers import Readers
+from pullet.analysis.detection.reads import reads
 from pullet.analysis.detection.repository import Repository, dotted_name, literal_text
 from pullet.domain.app import Confidence, Evidence
 from pullet.domain.hosts import HostForm
@@ -14,8 +16,6 @@ _DETECTOR = "hosts"
 _SETTINGS = {"ALLOWED_HOSTS": False, "CSRF_TRUSTED_ORIGINS": True}
 """Setting -> whether it wants origins, which begin with a scheme."""
 _REDIRECT = "SECURE_SSL_REDIRECT"
-_READERS = frozenset({"get", "getenv", "config", "env", "list", "str", "tuple"})
-_MAPPINGS = frozenset({"os.environ", "environ", "env", "config"})
 
 
 def detect(repository: Repository) -> Iterable[Evidence]:
@@ -24,7 +24,8 @@ def detect(repository: Repository) -> Iterable[Evidence]:
         value = settings.values.get(setting) if settings else None
         if settings is None or value is None:
             continue
-        for variable, form in variables_in(resolved(value, settings.values)):
+        form = _form(resolved(value, settings.values))
+        for variable in variables_in(repository, settings, setting):
             place = repository.place(settings.files[setting], value.lineno)
             wanted = HostForm.ORIGINS if origins and form is HostForm.COMMAS else form
             because = f"{setting} of the settings comes from ${variable}"
@@ -38,7 +39,7 @@ def _redirect(repository: Repository, settings: django.Settings) -> Iterator[Evi
     value = settings.values.get(_REDIRECT)
     if value is None or any(isinstance(node, ast.Call) and dotted_name(node.func) == "int" for node in ast.walk(value)):
         return
-    for variable, _ in variables_in(resolved(value, settings.values)):
+    for variable in variables_in(repository, settings, _REDIRECT):
         place = repository.place(settings.files[_REDIRECT], value.lineno)
         because = f"{_REDIRECT} of the settings comes from ${variable}, and the router leads to HTTPS where it is on"
         yield Evidence(f"hosts.{variable}", HostForm.NO_REDIRECT, place, Confidence.LIKELY, _DETECTOR, because)
@@ -49,18 +50,12 @@ def resolved(value: ast.expr, values: dict[str, ast.expr]) -> ast.expr:
     return values.get(value.id, value) if isinstance(value, ast.Name) else value
 
 
-def variables_in(value: ast.expr) -> Iterator[tuple[str, HostForm]]:
-    form = _form(value)
-    for node in ast.walk(value):
-        match node:
-            case ast.Subscript(value=mapping, slice=key) if dotted_name(mapping) in _MAPPINGS:
-                name = literal_text(key)
-            case ast.Call(func=function, args=[key, *_]) if _last_name(function) in _READERS:
-                name = literal_text(key)
-            case _:
-                continue
-        if name and name.isidentifier() and name.isupper():
-            yield name, form
+def variables_in(repository: Repository, settings: django.Settings, name: str) -> list[str]:
+    """Variables that a setting is made of; `name` is that of a setting which there is."""
+    path = settings.files[name]
+    value, module = resolved(settings.values[name], settings.values), repository.module(path)
+    readers = Readers(module or ast.Module([], []))
+    return [read.name for read in reads(path, value, readers) if read.name.isidentifier() and read.name.isupper()]
 
 
 def _form(value: ast.expr) -> HostForm:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pullet.analysis.detection.detectors import secret_key, services
-from pullet.analysis.detection.reads import variables_read
 from pullet.analysis.detection.repository import Repository
+from pullet.analysis.detection.variables import variables_read
 from pullet.domain.app import Evidence
 
 
