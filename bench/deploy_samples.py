@@ -14,12 +14,15 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from bench.box import Box, box, machine
-from bench.redeploy import steps
+from bench.box import Box, box, machine, until
 from bench.samples import SAMPLES, Page, Sample
+
+PERSON = ("-c", "user.name=Sample", "-c", "user.email=sample@example.invalid")
 
 
 @dataclass
@@ -28,15 +31,22 @@ class Result:
     good: bool
     said: str
     """What went wrong, or why nothing runs."""
+    what: str = ""
+    guesses: int = 0
+    """Settings that were inferred and that nobody declared."""
+    heals: tuple[str, ...] = ()
     build: float = 0.0
+    """Seconds of the build steps, with nothing in any cache of this home's."""
     answer: float = 0.0
-    pages: tuple[str, ...] = ()
+    """Seconds from the push to the first right answer."""
+    warm: float = 0.0
+    """Seconds of the build step for a second commit that changes no dependency."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=Path)
-    parser.add_argument("--only", default="", help="repositories whose name contains this")
+    parser.add_argument("--only", default="", help="repositories whose name contains this, or one of these, by commas")
     parser.add_argument("--keep", action="store_true", help="leave each app running until the end")
     parser.add_argument("--json", type=Path, help="write the results there")
     options = parser.parse_args()
@@ -50,6 +60,7 @@ def main() -> None:
             if not options.keep:
                 pullet.pullet("down", sample.name)
     print(f"{sum(result.good for result in results)} of {len(results)}")
+    print("\n".join(table(results)))
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
 
@@ -63,13 +74,43 @@ def attempt(pullet: Box, sample: Sample, folder: Path, sources: Path | None) -> 
     except (RuntimeError, subprocess.TimeoutExpired) as err:
         said = str(err)
     if sample.diagnosis:
-        return Result(sample.name, bool(re.search(sample.diagnosis, said)), said)
+        return Result(sample.name, bool(re.search(sample.diagnosis, said)), said, sample.what)
     if said:
-        return Result(sample.name, False, said)
+        return Result(sample.name, False, said, sample.what)
     seen = [(page, ask(pullet.port, f"{sample.name}.localhost", page)) for page in sample.pages]
+    answer = time.monotonic() - began
     wrong = [f"{page.path}: {status}, {body[:200]!r}" for page, (status, body) in seen if not fits(page, status, body)]
-    took = steps(pullet.deployment(sample.name))["build"] / 1000
-    return Result(sample.name, not wrong, "; ".join(wrong), took, time.monotonic() - began)
+    deployment = pullet.deployment(sample.name)
+    return Result(
+        sample.name,
+        not wrong,
+        "; ".join(wrong),
+        sample.what,
+        guesses=len(json.loads(pullet.pullet("explain", sample.name, "--json"))),
+        heals=tuple(step["message"].partition(":")[0] for step in deployment["steps"] if step["name"] == "heal"),
+        build=build_time(deployment),
+        answer=answer,
+        warm=again(pullet, sample.name, tree),
+    )
+
+
+def build_time(deployment: dict[str, Any]) -> float:
+    """A healed release is built more than once."""
+    builds = [each for each in deployment["steps"] if each["name"] == "build" and each["finished"] is not None]
+    return float(sum(each["finished"] - each["started"] for each in builds))
+
+
+def again(pullet: Box, name: str, tree: Path) -> float:
+    before = pullet.deployment(name)["number"]
+    git("-C", str(tree), *PERSON, "commit", "--quiet", "--allow-empty", "-m", "Once more")
+    ended = ("succeeded", "failed", "rolled-back")
+
+    def done() -> bool:
+        newest = pullet.deployment(name)
+        return bool(newest["number"] > before and newest["outcome"] in ended)
+
+    until(done, f"the second deployment of {name}", 300)
+    return build_time(pullet.deployment(name))
 
 
 def check_out(sample: Sample, tree: Path, sources: Path | None) -> Path:
@@ -86,8 +127,7 @@ def part_of(tree: Path, folder: str) -> Path:
     part = tree / folder
     git("-C", str(part), "init", "--quiet", "-b", "main")
     git("-C", str(part), "add", "--all")
-    person = ("-c", "user.name=Sample", "-c", "user.email=sample@example.invalid")
-    git("-C", str(part), *person, "commit", "--quiet", "-m", "Part of it", GIT_COMMITTER_DATE=date)
+    git("-C", str(part), *PERSON, "commit", "--quiet", "-m", "Part of it", GIT_COMMITTER_DATE=date)
     return part
 
 
@@ -113,8 +153,19 @@ def fits(page: Page, status: int, body: str) -> bool:
 
 def show(result: Result) -> None:
     mark = "ok " if result.good else "NO "
-    times = f"build {result.build:.1f} s, answer {result.answer:.1f} s" if result.answer else ""
-    print(f"{mark} {result.sample:45} {times} {result.said.strip()[-3000:]}", flush=True)
+    times = f"build {result.build:.1f} s, answer {result.answer:.1f} s, warm {result.warm:.1f} s"
+    print(f"{mark} {result.sample:45} {times if result.answer else ''} {result.said.strip()[-3000:]}", flush=True)
+
+
+def table(results: list[Result]) -> Iterator[str]:
+    """As docs/compatibility.md has it."""
+    yield "| repository | what it is | as it is | inferred | healed | build cold | warm | first answer |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for each in results:
+        times = f"{each.build:.1f} s | {each.warm:.1f} s | {each.answer:.1f} s" if each.answer else "| |"
+        verdict = "answers" if each.good and each.answer else "stops, cause named" if each.good else "no"
+        heals = "; ".join(each.heals) or "-"
+        yield f"| {each.sample} | {each.what} | {verdict} | {each.guesses or '-'} | {heals} | {times} |"
 
 
 if __name__ == "__main__":

@@ -6,11 +6,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pullet.domain.identity import EnvironmentKey, ReleaseId
+from pullet.domain.runtime import Workplace
 from pullet.drivers import inside
+from pullet.drivers.runtime.launching import variables
 
 STORAGE = """class HashedFilesMixin:
     def hashed_name(self, name, content=None, filename=None):
@@ -101,3 +105,15 @@ def test_a_port_that_is_taken_is_not_asked_for(tmp_path: Path, taken: int, binde
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
     assert run(tmp_path, BINDERS[binder].format(port=free), PULLET_HOOKS="pullet_ports") == str(free)
+
+
+def test_an_app_is_told_of_the_settings_that_are_fitted() -> None:
+    release = ReleaseId(EnvironmentKey("shop", "production"), 1)
+    given = (("PULLET_SETTINGS_MODULE", "shop.settings"), ("PULLET_ALLOWED_HOSTS", "shop.localhost"))
+    place = Workplace(release, "/tree", "/env/bin/python", ("/tree/src",), given)
+    assert variables(place)["DJANGO_SETTINGS_MODULE"] == "pullet_settings"
+    assert variables(place)["PULLET_SETTINGS_MODULE"] == "shop.settings"
+    assert variables(place)["PYTHONPATH"] == f"/tree/src:{inside.FOLDER}"
+    chosen = replace(place, variables=(*given, ("DJANGO_SETTINGS_MODULE", "shop.production")))
+    assert variables(chosen)["PULLET_SETTINGS_MODULE"] == "shop.production"
+    assert "DJANGO_SETTINGS_MODULE" not in variables(replace(place, variables=()))

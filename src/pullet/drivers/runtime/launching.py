@@ -128,8 +128,8 @@ def variables(place: Workplace) -> Mapping[str, str]:
     """What the app sees: the owner's word counts, except where Pullet could not keep its promise."""
     given, folders = dict(place.variables), _import_folders(place)
     if SETTINGS_VARIABLE in given:
-        given[SETTINGS_VARIABLE] = given.get("inside.FOLDER_MODULE", given[SETTINGS_VARIABLE])
-        given["inside.FOLDER_MODULE"] = "pullet_settings"
+        given[SETTINGS_VARIABLE] = given.get("DJANGO_SETTINGS_MODULE", given[SETTINGS_VARIABLE])
+        given["DJANGO_SETTINGS_MODULE"] = "pullet_settings"
     paths = {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
     return {
         "HOME": "/tmp",  # noqa: S108 - the app's own, inside the sandbox
