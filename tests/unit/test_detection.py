@@ -52,6 +52,8 @@ def test_django_in_full() -> None:
     [
         ("STORAGES = {'staticfiles': {'BACKEND': 'whitenoise.storage.CompressedManifestStaticFilesStorage'}}", {},
          ("python manage.py collectstatic --noinput",)),
+        ("if not DEBUG:\n    STATIC_ROOT = BASE_DIR / 'out'\n    STATICFILES_STORAGE = 'whitenoise.storage.Compressed"
+         "ManifestStaticFilesStorage'", {}, ("python manage.py collectstatic --noinput",)),
         ("import django_heroku", {}, ("python manage.py collectstatic --noinput",)),
         ("", {"staticfiles/manifest.json": "{}"}, ()),
     ],

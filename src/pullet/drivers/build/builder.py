@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pullet.domain.addresses import while_building
 from pullet.domain.app import AppSpec
 from pullet.domain.command import Command
 from pullet.domain.errors import BuildFailed, CommandFailed, DiskFull
@@ -18,8 +17,8 @@ from pullet.domain.home import Home
 from pullet.domain.identity import ReleaseId
 from pullet.domain.release import Artifact
 from pullet.domain.runtime import Capability
-from pullet.drivers import inside
 from pullet.drivers.build.changes import values
+from pullet.drivers.build.commands import build_command, surroundings
 from pullet.drivers.build.environments import Environment, Environments
 from pullet.drivers.build.inputs import TreeFiles, Wanted
 from pullet.drivers.build.interpreters import Choice, Interpreters
@@ -27,14 +26,13 @@ from pullet.drivers.build.locks import Lock
 from pullet.drivers.build.paths import python_path
 from pullet.drivers.build.picking import Pick, remembered, with_best
 from pullet.drivers.build.resolve import Question, Resolver, ask, read_lock
-from pullet.drivers.build.settings import SYSTEM_PATH, BuildSettings, Deadline
+from pullet.drivers.build.settings import BuildSettings, Deadline
 from pullet.drivers.build.workshop import Job, Workshop, too_long, write_file
 from pullet.drivers.confinement import Sandbox
 from pullet.drivers.process import ProcessRunner, last_lines
 from pullet.ports import Asked, LogSink
 
 _LOCK_NAME = "requirements.lock"
-_PLACEHOLDER = "not-known-while-building"
 
 
 class UvBuilder:
@@ -96,7 +94,7 @@ class UvBuilder:
         note = self._note(release.environment.app, question, choice)
         pick, environment = await with_best(job, choice, note, spec.committed, make)
         job = replace(job, interpreter=pick.interpreter)
-        await self._run_commands(job, spec, tree, environment)
+        await self._run_commands(job, spec, tree, environment, surroundings(release, spec, tree))
         return Artifact(
             tree=str(tree),
             python=str(environment.python),
@@ -151,7 +149,9 @@ class UvBuilder:
             write_file(kept, lock.text)
         return lock
 
-    async def _run_commands(self, job: Job, spec: AppSpec, tree: Path, environment: Environment) -> None:
+    async def _run_commands(
+        self, job: Job, spec: AppSpec, tree: Path, environment: Environment, around: Mapping[str, str]
+    ) -> None:
         if not spec.build_commands:
             return
         self._workshop.sandbox.hand_over(tree, job.app)
@@ -159,7 +159,8 @@ class UvBuilder:
             self._workshop.sandbox.hand_over(scratch, job.app)
             for line in spec.build_commands:
                 job.log(f"$ {line}")
-                command = build_command(line, spec, tree, environment, scratch, self._settings.network)
+                given = {**self._settings.network, **around}
+                command = build_command(line, spec, tree, environment, scratch, given)
                 await self._run_command(job, line, command, (tree, scratch))
 
     async def _run_command(self, job: Job, line: str, command: Command, writable: tuple[Path, ...]) -> None:
@@ -175,40 +176,6 @@ class UvBuilder:
 
 def _said(spec: AppSpec) -> Iterator[str]:
     return (f"Changed for this build: {change}" for change in spec.changes)
-
-
-def build_command(
-    line: str, spec: AppSpec, tree: Path, environment: Environment, home: Path, network: dict[str, str]
-) -> Command:
-    """One build command as the app's owner wrote it: a shell line, run in the app's root.
-
-    Neither secrets nor services are known while building; each that the app names has a placeholder, as settings often
-    insist on it.
-    """
-    sealed = (name for name, _ in spec.secrets_sealed)
-    named = dict.fromkeys((*spec.secrets_required, *spec.secrets_generated, *sealed), _PLACEHOLDER)
-    return Command(
-        ("/bin/sh", "-ec", line),
-        cwd=tree / spec.root,
-        environment={
-            **network,
-            **{name: value for service in spec.services for name, value in while_building(service).items()},
-            **named,
-            **dict(spec.variables),
-            "PATH": f"{environment.folder / 'bin'}:{SYSTEM_PATH}",
-            **_hooks(spec),
-            "PYTHONPATH": ":".join((*python_path(spec, tree), inside.FOLDER)),
-            "PYTHONUNBUFFERED": "1",
-            "VIRTUAL_ENV": str(environment.folder),
-            "HOME": str(home),
-            "LANG": "C.UTF-8",
-        },
-    )
-
-
-def _hooks(spec: AppSpec) -> dict[str, str]:
-    """What the interpreters of build commands are to do beyond the app's own."""
-    return {inside.HOOKS: "pullet_static"} if values(spec, ChangeKind.STATIC) else {}
 
 
 @contextmanager

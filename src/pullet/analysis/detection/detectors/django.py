@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from shlex import quote
@@ -15,6 +15,7 @@ from pullet.analysis.detection.detectors import entry_points
 from pullet.analysis.detection.detectors.dependencies import requirements
 from pullet.analysis.detection.folders import NOT_KEPT, folder_in_repository, kept
 from pullet.analysis.detection.repository import Repository, folder_of, literal_text
+from pullet.analysis.detection.texts import text_of
 from pullet.domain.app import Confidence, Evidence
 
 INTERFACE_SUBJECT = "interface"
@@ -107,15 +108,19 @@ def _default_settings(repository: Repository, path: str) -> tuple[str, int] | No
     """The module in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "…")` or an assignment to it, and its line."""
     if _SETTINGS_VARIABLE not in repository.text(path) or not (tree := repository.module(path)):
         return None
+    values: dict[str, ast.expr] = {}
     for node in ast.walk(tree):
         match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                values[name] = value
+                continue
             case ast.Call(args=[key, value, *_]):
                 pair = (key, value)
             case ast.Assign(targets=[ast.Subscript(slice=key)], value=value):
                 pair = (key, value)
             case _:
                 continue
-        module = literal_text(pair[1])
+        module = text_of(pair[1], values)
         if literal_text(pair[0]) == _SETTINGS_VARIABLE and module and _MODULE.fullmatch(module):
             return module, node.lineno
     return None
@@ -146,7 +151,8 @@ def _add_settings(repository: Repository, project: _Project, module: str, settin
     settings.texts.append(repository.text(path))
     settings.paths.append(path)
     is_package = path.endswith("/__init__.py")
-    for statement in tree.body:
+    own: set[str] = set()
+    for statement, sure in _statements(tree.body):
         match statement:
             case ast.ImportFrom(names=[ast.alias(name="*")]):
                 if source := _absolute(statement, module, is_package):
@@ -154,9 +160,27 @@ def _add_settings(repository: Repository, project: _Project, module: str, settin
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ):
+            ) if sure or name not in own:
+                own.add(name)
                 settings.values[name] = value
                 settings.files[name] = path
+
+
+def _statements(body: Sequence[ast.stmt], sure: bool = True) -> Iterator[tuple[ast.stmt, bool]]:
+    """In order, with whether they are reached whatever the place. What is for development only is left out."""
+    for statement in body:
+        match statement:
+            case ast.If(test=test, body=then, orelse=otherwise):
+                taken = otherwise if _is_debug(test) else [*then, *otherwise]
+                yield from _statements(taken, sure=False)
+            case ast.Try(body=tried, handlers=handlers):
+                yield from _statements([*tried, *(each for handler in handlers for each in handler.body)], sure=False)
+            case _:
+                yield statement, sure
+
+
+def _is_debug(test: ast.expr) -> bool:
+    return isinstance(test, ast.Name) and test.id == "DEBUG"
 
 
 def _absolute(statement: ast.ImportFrom, module: str, is_package: bool) -> str:
