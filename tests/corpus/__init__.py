@@ -5,11 +5,14 @@ tests/unit/test_corpus.py reads each of them as detection does; tests/e2e/test_c
 
 from __future__ import annotations
 
-from tests.corpus import entry_points, places
+from tests.corpus import entry_points, packages, places, ports, variables
 from tests.corpus.trap import Trap
 
 THEMES: dict[str, tuple[Trap, ...]] = {
     "Entry points": entry_points.TRAPS,
     "Places and names": places.TRAPS,
+    "Dependencies": packages.TRAPS,
+    "Ports and answers": ports.TRAPS,
+    "Variables, services and files": variables.TRAPS,
 }
 TRAPS = tuple(trap for traps in THEMES.values() for trap in traps)

@@ -86,7 +86,7 @@ TRAPS = (
         "shadows-its-framework",
         "The app's file is called flask.py: it imports itself.",
         {"requirements.txt": FLASK_PIN, "flask.py": flask("never")},
-        Stops("start-failed", ("flask.py", "partially initialized module 'flask'")),
+        Stops("start-failed", ("flask.py has the name of a module", "Rename flask.py")),
         command=GRANIAN_WSGI + "flask:app",
     ),
     Trap(
@@ -97,7 +97,7 @@ TRAPS = (
             "calendar.py": "EVENTS = []\n",
             "app.py": flask("never", before="import http.cookiejar\nimport email.utils"),
         },
-        Stops("start-failed", ("calendar", "has no attribute")),
+        Stops("start-failed", ("calendar.py has the name of a module", "Rename calendar.py")),
         command=GRANIAN_WSGI + "app:app",
     ),
     Trap(
@@ -105,7 +105,7 @@ TRAPS = (
         "manage.py is not Django's.",
         {
             "requirements.txt": FLASK_PIN,
-            "manage.py": "import sys\n\nfrom app import app\n\n\ndef main(arguments):\n    print('backup', arguments)\n\n\n"
+            "manage.py": "import sys\n\nfrom app import app\n\n\ndef main(what):\n    print('backup', what)\n\n\n"
             "if __name__ == '__main__':\n    main(sys.argv)\n",
             "app.py": flask("not Django"),
         },

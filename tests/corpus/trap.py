@@ -30,8 +30,8 @@ class Serves:
     text: str
     path: str = "/"
     status: int = 200
-    heals: tuple[str, ...] = ()
-    """A word of each change that healing made, in order; no other may have been made."""
+    heals: tuple[str, ...] | None = ()
+    """A word of each change that healing made, in order; no other may have been made. None: the box decides."""
 
 
 @dataclass(frozen=True)
