@@ -5,7 +5,7 @@ tests/unit/test_corpus.py reads each of them as detection does; tests/e2e/test_c
 
 from __future__ import annotations
 
-from tests.corpus import entry_points, packages, places, ports, variables
+from tests.corpus import drift, entry_points, packages, places, ports, tables, variables
 from tests.corpus.trap import Trap
 
 THEMES: dict[str, tuple[Trap, ...]] = {
@@ -14,5 +14,7 @@ THEMES: dict[str, tuple[Trap, ...]] = {
     "Dependencies": packages.TRAPS,
     "Ports and answers": ports.TRAPS,
     "Variables, services and files": variables.TRAPS,
+    "Tables and static files": tables.TRAPS,
+    "Drift and healing": drift.TRAPS,
 }
 TRAPS = tuple(trap for traps in THEMES.values() for trap in traps)

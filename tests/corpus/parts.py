@@ -68,7 +68,8 @@ def main():
 if __name__ == "__main__":
     main()
 """
-SETTINGS = """from pathlib import Path
+SETTINGS = """import os
+from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_KEY = "for development"

@@ -23,7 +23,7 @@ TRAPS = (
     Trap(
         "secret-key-demanded",
         "It does not start without SECRET_KEY, not even to collect files.",
-        django("a key was made", SETTINGS.replace('"for development"', '__import__("os").environ["SECRET_KEY"]')),
+        django("a key was made", SETTINGS.replace('"for development"', 'os.environ["SECRET_KEY"]')),
         Serves("a key was made"),
         command=_SHOP,
         decides={"secrets.generated": "SECRET_KEY"},
@@ -70,16 +70,14 @@ TRAPS = (
     Trap(
         "debug-as-text",
         "DEBUG is a text: `bool('False')` is true, and 'False' is not a number.",
-        django("debugging", SETTINGS.replace("False", 'bool(__import__("os").environ.get("DEBUG", "False"))')),
+        django("debugging", SETTINGS.replace("False", 'bool(os.environ.get("DEBUG", "False"))')),
         Serves("debugging"),
         command=_SHOP,
     ),
     Trap(
         "hosts-in-a-variable",
         "ALLOWED_HOSTS is split from a variable with an empty default: every request would be a 400.",
-        django(
-            "the right host", SETTINGS.replace(_HOSTS, "import os\n\nALLOWED_HOSTS = os.getenv('HOSTS', '').split(',')")
-        ),
+        django("the right host", SETTINGS.replace(_HOSTS, "ALLOWED_HOSTS = os.getenv('HOSTS', '').split(',')")),
         Serves("the right host"),
         command=_SHOP,
     ),
@@ -111,7 +109,7 @@ TRAPS = (
         django(
             "without TLS",
             SETTINGS.replace("django.middleware.common.Common", "django.middleware.security.Security")
-            + "import os\n\nSECURE_SSL_REDIRECT = os.environ.get('SSL_REDIRECT', 'True') == 'True'\n",
+            + "SECURE_SSL_REDIRECT = os.environ.get('SSL_REDIRECT', 'True') == 'True'\n",
         ),
         Serves("without TLS"),
         command=_SHOP,
@@ -190,8 +188,8 @@ TRAPS = (
         "sqlite-committed",
         "The database is committed with its rows, and the app reads them.",
         {
-            "app.py": wsgi("%s").replace('b"%s"', "WORD.encode()")
-            + "\n\nimport sqlite3\n\nWORD = sqlite3.connect('words.db').execute('select word from words').fetchone()[0]\n",
+            "app.py": wsgi("%s").replace('b"%s"', "WORD.encode()") + "\n\nimport sqlite3\n\n"
+            "WORD = sqlite3.connect('words.db').execute('select word from words').fetchone()[0]\n",
             "words.db": _table(),
         },
         Serves("committed with the code"),
@@ -209,7 +207,7 @@ TRAPS = (
             .replace("\"' +", "'' +")
             .replace('. visit"', ". visit'"),
         },
-        Serves("1. visit"),
+        Serves(". visit"),
         command=_APP,
     ),
 )

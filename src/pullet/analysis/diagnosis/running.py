@@ -17,7 +17,9 @@ _NO_MIGRATIONS = re.compile(
     r"Path doesn't exist: \"?'?\S*migrations|No such file or directory: '?\S*migrations|"
     r"No 'script_location' key found|Directory \S*migrations\S* does not exist|No config file 'alembic.ini'"
 )
-_NOT_IN_IT = re.compile(r"(?:cannot import name '\w+' from (?:partially initialized )?(?:module )?|module )'(\w+)'([^\n]*)")
+_NOT_IN_IT = re.compile(
+    r"(?:cannot import name '\w+' from (?:partially initialized )?(?:module )?|module )'(\w+)'([^\n]*)"
+)
 _VARIABLE = (
     r"in __getitem__\n(?:[^\n]*\n){0,3}?[^\n]{0,40}KeyError: '([A-Z][A-Z0-9_]{1,60})'",
     r"UndefinedValueError: ([A-Z][A-Z0-9_]{1,60}) not found",

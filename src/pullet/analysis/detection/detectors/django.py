@@ -188,10 +188,20 @@ def _static(repository: Repository, project: _Project, settings: Settings) -> It
     if folder is None:
         return
     place = (file, root.lineno)
-    command = f"python {quote(project.manage)} collectstatic --noinput"
-    yield _say(repository, "build.commands", command, place, "the settings have STATIC_ROOT")
+    if not _is_all_that_is_left(repository, folder):
+        command = f"python {quote(project.manage)} collectstatic --noinput"
+        yield _say(repository, "build.commands", command, place, "the settings have STATIC_ROOT")
     if url := _static_url(settings.values.get("STATIC_URL")):
         yield _say(repository, f'static."{url}"', folder, place, "STATIC_ROOT and STATIC_URL of the settings")
+
+
+def _is_all_that_is_left(repository: Repository, folder: str) -> bool:
+    """What collectstatic once made is committed and its sources are not: another run would write an empty manifest."""
+    if f"{folder}/staticfiles.json" not in repository.paths:
+        return False
+    made = {PurePosixPath(path).name for path in repository.paths if path.startswith(f"{folder}/")}
+    sources = (PurePosixPath(path).name for path in repository.paths if not path.startswith(f"{folder}/"))
+    return made.isdisjoint(sources)
 
 
 def _static_url(node: ast.expr | None) -> str | None:
