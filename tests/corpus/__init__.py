@@ -5,7 +5,7 @@ tests/unit/test_corpus.py reads each of them as detection does; tests/e2e/test_c
 
 from __future__ import annotations
 
-from tests.corpus import drift, entry_points, packages, places, ports, tables, variables
+from tests.corpus import drift, entry_points, liars, packages, places, ports, tables, variables, vendors
 from tests.corpus.trap import Trap
 
 THEMES: dict[str, tuple[Trap, ...]] = {
@@ -16,5 +16,7 @@ THEMES: dict[str, tuple[Trap, ...]] = {
     "Variables, services and files": variables.TRAPS,
     "Tables and static files": tables.TRAPS,
     "Drift and healing": drift.TRAPS,
+    "Other platforms": vendors.TRAPS,
+    "Liars": liars.TRAPS,
 }
 TRAPS = tuple(trap for traps in THEMES.values() for trap in traps)

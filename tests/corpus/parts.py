@@ -10,6 +10,8 @@ GUNICORN_PIN = FLASK_PIN + "gunicorn==27.0.1\n"
 
 GRANIAN_WSGI = "granian --interface wsgi "
 GRANIAN_ASGI = "granian --interface asgi "
+SHORT_GRACE = '[processes.web.health]\ngrace = "3s"\n'
+"""Where the time-out itself is what is looked at: a shorter one than anybody has by default."""
 
 
 def flask(text: str, before: str = "", after: str = "") -> str:

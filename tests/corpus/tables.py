@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.corpus.parts import DJANGO_PIN, GRANIAN_WSGI, GUNICORN_PIN, SETTINGS, django, flask
+from tests.corpus.parts import DJANGO_PIN, GRANIAN_WSGI, GUNICORN_PIN, SETTINGS, SHORT_GRACE, django, flask
 from tests.corpus.trap import Entry, Serves, Stops, Trap
 
 _SHOP = GRANIAN_WSGI + "shop.wsgi:application"
@@ -73,9 +73,11 @@ TRAPS = (
     Trap(
         "migrations-not-committed",
         "Migrations are in .gitignore: no command makes the table.",
-        {path: text for path, text in goods().items() if "migrations" not in path} | {".gitignore": "migrations/\n"},
-        Stops("probe-failed", ("goods_item does not exist",)),
+        {path: text for path, text in goods().items() if "migrations" not in path}
+        | {".gitignore": "migrations/\n", "pullet.toml": SHORT_GRACE},
+        Stops("probe-failed", ("answered 500", "goods_item does not exist")),
         command=_SHOP,
+        wrong="Django logs no exception where DEBUG is off, so that the missing table is not named",
     ),
     Trap(
         "migrates-in-the-procfile",
@@ -146,14 +148,26 @@ TRAPS = (
     ),
     Trap(
         "static-needs-the-database",
-        "collectstatic imports what asks the database for rows.",
+        "Whatever manage.py does asks the database for rows, before a migration could make the table.",
         goods(_WITH_GOODS + _STATIC_ROOT)
         | {
             "goods/apps.py": "from django.apps import AppConfig\n\n\nclass Goods(AppConfig):\n    name = 'goods'\n\n"
             "    def ready(self):\n        from goods.models import Item\n\n        print(Item.objects.count())\n"
         },
-        Stops("release-command-failed", ("no such table: goods_item",)),
+        Stops("build-failed", ("the table goods_item does not exist",)),
         command=_SHOP,
         decides={"build.commands": _COLLECT},
+    ),
+    Trap(
+        "static-root-among-its-sources",
+        "STATIC_ROOT is one of STATICFILES_DIRS: collectstatic refuses, everything else works.",
+        django(
+            "without collectstatic",
+            SETTINGS + 'STATIC_ROOT = BASE_DIR / "static"\nSTATICFILES_DIRS = [BASE_DIR / "static"]\n',
+        )
+        | {"static/site.css": "a {}\n"},
+        Serves("without collectstatic"),
+        command=_SHOP,
+        wrong="a collectstatic that fails ends every deployment, also where no manifest storage needs it",
     ),
 )

@@ -1,8 +1,9 @@
 """Lets an app whose port is written in its code start while its former release still listens there.
 
 Python imports this by its name in every interpreter of an app that is reached through a relay: a TCP socket that is to
-be bound where somebody listens already, or to a port that is root's only, gets a free port instead, and the relay looks
-which port that is. Sockets that are not Python's own (uvloop's, gevent's) keep their port. Standard library only; any Python from 3.8 on.
+be bound where somebody listens already, or to a port that is root's only, gets a free port instead, and the relay
+looks which port that is. Sockets that are not Python's own (uvloop's, gevent's) keep their port. Standard library only;
+any Python from 3.8 on.
 """
 
 import socket
