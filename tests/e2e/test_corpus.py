@@ -33,7 +33,7 @@ class Outcome:
     """Of GET on its path, where it is live."""
     heals: tuple[str, ...]
     left: dict[int, str]
-    """Processes that are there though nothing is live."""
+    """Processes that are there though the deployment failed, or though the app was removed."""
 
     @property
     def said(self) -> str:
@@ -68,6 +68,7 @@ def outcomes(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Outcom
 def test_what_becomes_of(trap: Trap, outcomes: dict[str, Future[Outcome]]) -> None:
     outcome = outcomes[trap.name].result(timeout=600)
     print(outcome.said)
+    assert outcome.left == {}
     match trap.expects:
         case Serves() as serves:
             assert outcome.progress["ok"]
@@ -79,7 +80,6 @@ def test_what_becomes_of(trap: Trap, outcomes: dict[str, Future[Outcome]]) -> No
         case Stops() as stops:
             assert outcome.progress["error_code"] == stops.code
             assert [word for word in stops.words if word not in outcome.said] == []
-            assert outcome.left == {}
 
 
 def _attempt(pullet: Pullet, trap: Trap) -> Outcome:
@@ -87,17 +87,18 @@ def _attempt(pullet: Pullet, trap: Trap) -> Outcome:
     commit(trap, folder)
     progress = pullet.ask_for("up", {"url": str(folder)}, limit=_LIMIT)
     try:
-        return _seen(pullet, trap, progress)
+        answer, heals = _seen(pullet, trap) if progress["ok"] else ((0, ""), ())
+        left = {} if progress["ok"] else _left(pullet, trap.name)
     finally:
         pullet.ask_for(f"apps/{trap.name}/down", limit=_LIMIT)
+    return Outcome(progress, answer, heals, left or _left(pullet, trap.name))
 
 
-def _seen(pullet: Pullet, trap: Trap, progress: dict[str, Any]) -> Outcome:
+def _seen(pullet: Pullet, trap: Trap) -> tuple[tuple[int, str], tuple[str, ...]]:
     path = trap.expects.path if isinstance(trap.expects, Serves) else "/"
-    answer = pullet.get(trap.name, path) if progress["ok"] else (0, "")
-    deployments = pullet.api(f"apps/{trap.name}/deployments") if progress["ok"] else []
-    heals = [step["message"] for each in deployments[:1] for step in each["steps"] if step["name"] == "heal"]
-    return Outcome(progress, answer, tuple(heals), {} if progress["ok"] else _left(pullet, trap.name))
+    answer = pullet.get(trap.name, path)
+    steps = pullet.api(f"apps/{trap.name}/deployments")[0]["steps"]
+    return answer, tuple(step["message"] for step in steps if step["name"] == "heal")
 
 
 def _left(pullet: Pullet, name: str) -> dict[int, str]:
