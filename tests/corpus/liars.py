@@ -181,7 +181,7 @@ TRAPS = (
         "links-in-a-circle",
         "Links lead to each other.",
         {"app.py": wsgi("never"), "one": Link("two"), "two": Link("one")},
-        Stops("source-refused", ("'one'", "round in circles")),
+        Stops("source-refused", ("'one'", "leads to itself")),
         command=_APP,
     ),
     Trap(
