@@ -151,6 +151,7 @@ TRAPS = (
         },
         Serves("its own command"),
         command="shop-serve",
+        wrong="projects are imported from where they are, never installed: their commands are not there",
     ),
     Trap(
         "python-of-old",

@@ -43,11 +43,8 @@ class Outcome:
 @pytest.fixture(scope="module")
 def outcomes(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Outcome]]]:
     """By name, of every trap that some test of this run asks for."""
-    chosen = [
-        item.callspec.params["trap"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and item.module is request.module and hasattr(item, "callspec")
-    ]
+    asked = {item.name for item in request.session.items}
+    chosen = [trap for trap in TRAPS if f"{test_what_becomes_of.__name__}[{trap.name}]" in asked]
     pullet = Pullet()
     pullet.serve()
     with ThreadPoolExecutor(_AT_A_TIME, "trap") as pool:

@@ -9,6 +9,7 @@ from pullet.config.app_file import find_app_file
 from pullet.domain.app import AppSpec
 from pullet.domain.errors import PulletError
 from tests.corpus import TRAPS
+from tests.corpus.listing import PAGE, written
 from tests.corpus.trap import Link, Stops, Submodule, Trap
 
 _COMMAND = "processes.web.command"
@@ -45,3 +46,8 @@ def test_the_corpus_is_in_order() -> None:
     assert len(names) == len(set(names))
     assert all(name.replace("-", "").isalnum() and name == name.lower() for name in names)
     assert all(trap.lesson.endswith(".") and "\n" not in trap.lesson for trap in TRAPS)
+
+
+def test_the_docs_count_it_as_it_is() -> None:
+    page = PAGE.read_text()
+    assert page == written(page), "python -m tests.corpus.listing"
