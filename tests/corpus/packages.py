@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.corpus.parts import BOTTLE_PIN, FLASK_PIN, GRANIAN_WSGI, GUNICORN_PIN, flask, wsgi
+from tests.corpus.ports import server
 from tests.corpus.trap import Serves, Stops, Trap
 
 _BOTTLE_HASHED = """bottle==0.13.4 \\
@@ -150,8 +151,22 @@ TRAPS = (
             "Procfile": "web: shop-serve\n",
         },
         Serves("its own command"),
-        command="shop-serve",
-        wrong="projects are imported from where they are, never installed: their commands are not there",
+        command='python -c "import sys; from shop.cli import main; sys.exit(main())"',
+    ),
+    Trap(
+        "project-script-alone",
+        "A program for the command line that serves: only pyproject.toml says which.",
+        {
+            "pyproject.toml": '[project]\nname = "shop"\nversion = "1.0"\ndependencies = []\n\n'
+            '[project.scripts]\nshop-check = "shop.check:main"\nshop-serve = "shop.cli:serve"\n',
+            "src/shop/__init__.py": "",
+            "src/shop/check.py": "def main():\n    print('all is well')\n",
+            "src/shop/cli.py": server("found by its script", '("", int(os.environ["PORT"]))').replace(
+                'if __name__ == "__main__":', "def serve():"
+            ),
+        },
+        Serves("found by its script"),
+        command='python -c "import sys; from shop.cli import serve; sys.exit(serve())"',
     ),
     Trap(
         "python-of-old",

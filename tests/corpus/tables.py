@@ -154,20 +154,19 @@ TRAPS = (
             "goods/apps.py": "from django.apps import AppConfig\n\n\nclass Goods(AppConfig):\n    name = 'goods'\n\n"
             "    def ready(self):\n        from goods.models import Item\n\n        print(Item.objects.count())\n"
         },
-        Stops("build-failed", ("the table goods_item does not exist",)),
+        Stops("release-command-failed", ("the table goods_item does not exist",)),
         command=_SHOP,
         decides={"build.commands": _COLLECT},
     ),
     Trap(
         "static-root-among-its-sources",
-        "STATIC_ROOT is one of STATICFILES_DIRS: collectstatic refuses, everything else works.",
+        "STATIC_ROOT is one of STATICFILES_DIRS: every command of manage.py refuses.",
         django(
-            "without collectstatic",
+            "never",
             SETTINGS + 'STATIC_ROOT = BASE_DIR / "static"\nSTATICFILES_DIRS = [BASE_DIR / "static"]\n',
         )
         | {"static/site.css": "a {}\n"},
-        Serves("without collectstatic"),
+        Stops("release-command-failed", ("should not contain the STATIC_ROOT",)),
         command=_SHOP,
-        wrong="a collectstatic that fails ends every deployment, also where no manifest storage needs it",
     ),
 )

@@ -161,6 +161,8 @@ class AppSpec:
     dependencies: Dependencies
     processes: tuple[Process, ...]
     build_commands: tuple[str, ...] = ()
+    forgiven_commands: tuple[str, ...] = ()
+    """Those of the build commands without which the app works all the same: the log tells that they failed."""
     release_commands: tuple[str, ...] = ()
     first_commands: tuple[str, ...] = ()
     """Run after the release commands where the app's data are new: what makes tables and the like once."""

@@ -35,6 +35,7 @@ def assemble(root: str, decisions: Mapping[str, Decision]) -> AppSpec:
         dependencies=_dependencies(decisions, processes),
         processes=processes,
         build_commands=_lines(values, "build.commands"),
+        forgiven_commands=_lines(values, "build.forgiven"),
         release_commands=_lines(values, "release.commands"),
         first_commands=_lines(values, "release.first"),
         sanitize_commands=_lines(values, "release.sanitize"),

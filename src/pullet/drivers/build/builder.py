@@ -159,7 +159,12 @@ class UvBuilder:
             for line in spec.build_commands:
                 job.log(f"$ {line}")
                 command = build_command(line, spec, tree, environment, scratch, self._settings.network)
-                await self._run_command(job, line, command, (tree, scratch))
+                try:
+                    await self._run_command(job, line, command, (tree, scratch))
+                except BuildFailed as err:
+                    if line not in spec.forgiven_commands:
+                        raise
+                    job.log(f"WARNING: {err.message}; the app works without, so this is no reason to stop")
 
     async def _run_command(self, job: Job, line: str, command: Command, writable: tuple[Path, ...]) -> None:
         try:

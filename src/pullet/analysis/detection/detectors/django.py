@@ -191,6 +191,8 @@ def _static(repository: Repository, project: _Project, settings: Settings) -> It
     if not _is_all_that_is_left(repository, folder):
         command = f"python {quote(project.manage)} collectstatic --noinput"
         yield _say(repository, "build.commands", command, place, "the settings have STATIC_ROOT")
+        if not any("Manifest" in text for text in settings.texts):
+            yield _say(repository, "build.forgiven", command, place, "no manifest storage, so pages work without")
     if url := _static_url(settings.values.get("STATIC_URL")):
         yield _say(repository, f'static."{url}"', folder, place, "STATIC_ROOT and STATIC_URL of the settings")
 
