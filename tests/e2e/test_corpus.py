@@ -46,11 +46,14 @@ def outcomes(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Outcom
     asked = {item.name for item in request.session.items}
     chosen = [trap for trap in TRAPS if f"{test_what_becomes_of.__name__}[{trap.name}]" in asked]
     pullet = Pullet()
-    pullet.serve()
-    with ThreadPoolExecutor(_AT_A_TIME, "trap") as pool:
-        yield {trap.name: pool.submit(_attempt, pullet, trap) for trap in chosen}
-        pool.shutdown(cancel_futures=True)
-    assert not pullet.close(), "processes outlived `pullet stop`"
+    try:
+        pullet.serve()
+        with ThreadPoolExecutor(_AT_A_TIME, "trap") as pool:
+            yield {trap.name: pool.submit(_attempt, pullet, trap) for trap in chosen}
+            pool.shutdown(cancel_futures=True)
+    finally:
+        left = pullet.close()
+    assert not left, "processes outlived `pullet stop`"
 
 
 @pytest.mark.parametrize(
