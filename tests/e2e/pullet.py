@@ -120,6 +120,14 @@ class Pullet:
             connection.request("GET", f"/v1/{path}")
             return json.loads(connection.getresponse().read())
 
+    def ask_for(self, path: str, body: dict[str, str] | None = None, limit: float = 90.0) -> Any:
+        """A request to the daemon that takes its time; returns the last line of its progress."""
+        connection = _UnixConnection(str(self.home / "sockets" / "api.sock"), limit)
+        with contextlib.closing(connection):
+            said = json.dumps(body) if body else None
+            connection.request("POST", f"/v1/{path}", said, {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read().splitlines()[-1])
+
     def fleet_commits(self) -> int:
         done = subprocess.run(
             ("git", "-C", str(self.home / "fleet"), "rev-list", "--count", "HEAD"),
@@ -263,8 +271,8 @@ class Pullet:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("pullet", timeout=20)
+    def __init__(self, path: str, limit: float = 20.0) -> None:
+        super().__init__("pullet", timeout=limit)
         self._path = path
 
     def connect(self) -> None:

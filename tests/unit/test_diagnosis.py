@@ -58,6 +58,13 @@ CASES: list[tuple[str, str, str, str]] = [
                     f"({SITE}/werkzeug/urls.py)"), AS_OF, "werkzeug"),
     ("probe", trace("TypeError: unhashable type: 'dict'", f"{SITE}/jinja2/utils.py"), AS_OF, "in jinja2"),
     ("start", trace("AttributeError: module 'flask' has no attribute 'Markup'"), AS_OF, "flask"),
+    ("start", trace("ImportError: cannot import name 'timegm' from 'calendar' (/home/releases/shop/tree/calendar.py)"),
+     "", "calendar.py has the name of a module that others import"),
+    ("start", trace("ImportError: cannot import name 'Flask' from partially initialized module 'flask' (most likely "
+                    "due to a circular import) (/home/releases/shop/tree/flask.py)"), "", "flask.py has the name"),
+    ("start", trace("AttributeError: module 'jinja2' has no attribute 'x' (consider renaming "
+                    "'/r/tree/jinja2/__init__.py' if it has the same name as a library)"),
+     "", "jinja2/__init__.py has the"),
     ("start", trace("TypeError: __init__() got an unexpected keyword argument 'as_tuple'"), AS_OF, "as_tuple"),
     ("start", trace("sqlalchemy.exc.NoSuchModuleError: Can't load plugin: sqlalchemy.dialects:postgres",
                     f"{SITE}/sqlalchemy/util/langhelpers.py"), AS_OF, "sqlalchemy"),

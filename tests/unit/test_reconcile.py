@@ -195,6 +195,7 @@ async def test_suspended_resumed_removed(world: World) -> None:
         world.fleet.edit_by_hand("shop", None)
         await until(lambda: world.live_text == "nothing" and not world.alive)
         await until(lambda: SHOP not in target.environments)
+        assert not await world.runtime.spares(SHOP)
     assert not list(world.home.releases.glob("*/*/*"))
 
 

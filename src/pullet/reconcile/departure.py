@@ -1,4 +1,4 @@
-"""What becomes of an environment's data when nobody wants the environment any more.
+"""What becomes of an environment's spares and data when nobody wants the environment any more.
 
 A preview takes its data with it, after a last backup. Any other environment leaves them where they are: `pullet down`
 is not meant to cost a database.
@@ -31,6 +31,7 @@ class Departure:
     async def leave(self) -> None:
         """Safe to call again. Raises what keeps the last backup from being made: then nothing is deleted."""
         services, key = self._world.services, self._environment
+        await self._world.runtime.discard_spares(key)
         if not self._mark.exists():
             return await services.stop(key)
         if await services.observe(key):

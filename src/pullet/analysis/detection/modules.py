@@ -194,16 +194,30 @@ def _signature(function: _Function, skip: int = 0) -> Made | None:
 
 
 def _assignment(facts: ModuleFacts, targets: list[ast.expr], value: ast.expr) -> None:
-    # `app, route = fast_app()`: what is made comes first
-    firsts = [target.elts[0] if isinstance(target, ast.Tuple) and target.elts else target for target in targets]
-    names = [target.id for target in firsts if isinstance(target, ast.Name)]
-    for name in names:
-        if isinstance(value, ast.Name) and value.id in facts.offers and name in OBJECT_NAMES:
-            facts.offers[name] = facts.offers[value.id]
-        elif found := _application(facts, value):
-            facts.offers[name] = Offer(found, value.lineno, f"{name} is a {found.framework} application")
-        elif isinstance(value, ast.Call) and (link := _link(facts, value)):
-            facts.links[name] = link
+    for target in targets:
+        for name, made in _pairs(target, value):
+            _assign(facts, name, made)
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Names and what each is made of."""
+    if isinstance(target, ast.Tuple | ast.List) and target.elts:
+        if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
+            inner = list(zip(target.elts, value.elts, strict=True))
+        else:
+            inner = [(target.elts[0], value)]  # `app, route = fast_app()`: what is made comes first
+        yield from ((name.id, made) for name, made in inner if isinstance(name, ast.Name))
+    elif isinstance(target, ast.Name):
+        yield target.id, value
+
+
+def _assign(facts: ModuleFacts, name: str, value: ast.expr) -> None:
+    if isinstance(value, ast.Name) and value.id in facts.offers and name in OBJECT_NAMES:
+        facts.offers[name] = facts.offers[value.id]
+    elif found := _application(facts, value):
+        facts.offers[name] = Offer(found, value.lineno, f"{name} is a {found.framework} application")
+    elif isinstance(value, ast.Call) and (link := _link(facts, value)):
+        facts.links[name] = link
 
 
 def _application(facts: ModuleFacts, value: ast.expr | None) -> Made | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pullet.analysis.detection.selection import SIZE_LIMIT, is_of_interest
 from pullet.domain.app import Place
+from pullet.domain.text_files import decoded
 from pullet.domain.toml import load_toml
 
 _PARSE_LIMIT = 400 * 1024  # characters of Python: about a second for the worst that can be written, and no thread helps
@@ -59,7 +60,7 @@ class Repository:
         """The file's text; empty where it is absent, too large or was not read."""
         if path not in self._texts:
             data = self._files.get(self._prefix + path, b"")
-            self._texts[path] = "" if len(data) > SIZE_LIMIT else data.decode("utf-8-sig", "replace")
+            self._texts[path] = "" if len(data) > SIZE_LIMIT else _as_read(path, data)
         return self._texts[path]
 
     @cached_property
@@ -104,6 +105,11 @@ class Repository:
                 return ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):  # Python 2, NUL bytes, nesting made to hurt
             return None
+
+
+def _as_read(path: str, data: bytes) -> str:
+    """Python itself takes no module in UTF-16."""
+    return data.decode("utf-8-sig", "replace") if path.endswith(".py") else decoded(data, "replace")
 
 
 def _below(paths: Collection[str], prefix: str) -> frozenset[str]:

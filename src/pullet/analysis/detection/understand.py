@@ -15,6 +15,7 @@ from pullet.analysis.detection.decide import Rank, Tie, decide, decide_all
 from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points, programs
 from pullet.analysis.detection.frameworks import OBJECT_NAMES
 from pullet.analysis.detection.needs import address_guesses, decide_demanded, decide_generated
+from pullet.analysis.detection.own_scripts import started_through_python
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.servers import PREFERENCE, choose_server, serve
 from pullet.analysis.detection.tables import decide_schema
@@ -97,6 +98,7 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
     decisions |= decide_workers(evidence, decisions) | decide_generated(decisions)
     decisions |= decide_demanded(evidence, decisions)
     decisions |= decide_schema(evidence, decisions)
+    decisions |= dict(started_through_python(repository, decisions))
     return replace(assemble(repository.root, decisions), personality=personality_of(decisions, evidence))
 
 

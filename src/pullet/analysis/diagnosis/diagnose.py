@@ -18,7 +18,7 @@ from pullet.analysis.diagnosis.facts import Facts
 from pullet.analysis.diagnosis.imports import no_program, pkg_resources, said, undeclared, unknown
 from pullet.analysis.diagnosis.interpreters import old_code, required, source_build, too_new, too_old
 from pullet.analysis.diagnosis.reading import Failure
-from pullet.analysis.diagnosis.running import missing_static, no_table, no_variable
+from pullet.analysis.diagnosis.running import missing_static, no_table, no_variable, shadowed
 from pullet.domain.healing import Diagnosis
 
 Rule = Callable[[Failure], Diagnosis | None]
@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     pkg_resources,
     no_program,
     missing_static,
+    shadowed,
     no_table,
     undeclared,
     drifted,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
+
+from packaging.utils import canonicalize_name
 
 from pullet.analysis.diagnosis.reading import Failure
 from pullet.domain.healing import MISSING, Change, ChangeKind, Diagnosis
@@ -15,6 +18,9 @@ _NO_MIGRATIONS = re.compile(
     r"No 'script_location' key found|Directory \S*migrations\S* does not exist|No config file 'alembic.ini'"
 )
 _NO_STATIC = re.compile(r"The file '([^'\n]{1,200})' could not be found with <")
+_NOT_IN_IT = re.compile(
+    r"(?:cannot import name '\w+' from (?:partially initialized )?(?:module )?|module )'(\w+)'([^\n]*)"
+)
 _VARIABLE = (
     r"in __getitem__\n(?:[^\n]*\n){0,3}?[^\n]{0,40}KeyError: '([A-Z][A-Z0-9_]{1,60})'",
     r"UndefinedValueError: ([A-Z][A-Z0-9_]{1,60}) not found",
@@ -30,6 +36,19 @@ def missing_static(failure: Failure) -> Diagnosis | None:
         return None
     change = Change(ChangeKind.STATIC, MISSING)
     return Diagnosis(f"a style sheet refers to {found[1]}, which is not among the static files", change)
+
+
+def shadowed(failure: Failure) -> Diagnosis | None:
+    """A file of the repository that has the name of a module of Python's or of a dependency."""
+    for found in _NOT_IN_IT.finditer(failure.text):
+        module, file = found[1], re.search(rf"/tree/({found[1]}(?:\.py|/__init__\.py))\b", found[2])
+        taken = module in sys.stdlib_module_names or canonicalize_name(module) in failure.facts.installed
+        if file and taken:
+            return Diagnosis(
+                f"{file[1]} has the name of a module that others import: {module}",
+                hint=f"Rename {file[1].removesuffix('/__init__.py')}.",
+            )
+    return None
 
 
 def no_table(failure: Failure) -> Diagnosis | None:

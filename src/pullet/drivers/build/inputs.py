@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pullet.domain.errors import BuildFailed
+from pullet.domain.text_files import decoded
 
 USES_VARIABLE = "uses a variable, and Pullet's own are not for repositories"
 NAMED = re.compile(
@@ -165,8 +166,8 @@ def _read(top: Path, path: str) -> str:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_LIMIT:
                 raise BuildFailed(f"{path} is no plain file of at most {_SIZE_LIMIT >> 20} MB")
-            return file.read(_SIZE_LIMIT).decode("utf-8-sig")
+            return decoded(file.read(_SIZE_LIMIT))
     except UnicodeDecodeError as err:
-        raise BuildFailed(f"{path} is not UTF-8 text", hint="Save it as UTF-8.") from err
+        raise BuildFailed(f"{path} is neither UTF-8 nor UTF-16 text", hint="Save it as UTF-8.") from err
     except (OSError, RuntimeError, ValueError) as err:
         raise BuildFailed(f"{path} cannot be read", context=str(err), hint="Commit it, or correct its name.") from err

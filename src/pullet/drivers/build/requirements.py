@@ -29,6 +29,9 @@ _EDITABLE = frozenset({"-e", "--editable"})
 _UNDERSTOOD = frozenset({"--pre", "--no-binary", "--only-binary", "--require-hashes"})
 _IRRELEVANT = frozenset({"--prefer-binary", "--use-feature", "--use-pep517", "--no-cache-dir", "--progress-bar", "-U"})
 
+_PHANTOM = re.compile(r"pkg[-_]resources==0\.0\.0")
+"""A part of setuptools that Debian's and Ubuntu's pip listed as a distribution of its own."""
+
 
 @dataclass(frozen=True)
 class _Line:
@@ -72,6 +75,8 @@ def _lines(text: str, path: str) -> Iterator[_Line]:
 def _line(files: TreeFiles, line: _Line, *, constraint: bool, trail: tuple[str, ...]) -> Wanted:
     if variable(line.text):
         raise refused(line.place, line.text, USES_VARIABLE)
+    if _PHANTOM.fullmatch(line.text):
+        return Wanted(notices=(f"{line.place} names what never was a package, and is left out: {line.text}",))
     if not line.text.startswith("-"):
         wanted = requirement(files, line.text, line.place, line.base)
         return Wanted(constraints=wanted.requirements) if constraint else wanted

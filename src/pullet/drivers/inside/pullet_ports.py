@@ -1,8 +1,8 @@
 """Lets an app whose port is written in its code start while its former release still listens there.
 
-Used where the app is reached through a relay: a TCP socket that is to be bound where somebody listens already gets a
-free port instead, and the relay looks which port that is. Of Python's own sockets, uvloop's and gevent's; a server that
-binds in a language of its own keeps its port.
+Used where the app is reached through a relay: a TCP socket that is to be bound where somebody listens already, or to a
+port that is root's only, gets a free port instead, and the relay looks which port that is. Of Python's own sockets,
+uvloop's and gevent's; a server that binds in a language of its own keeps its port.
 """
 
 import socket
@@ -14,11 +14,28 @@ _bind = socket.socket.bind
 
 
 def free(port: object, family: int = socket.AF_INET) -> object:
-    """`port`, or 0 for any free one where somebody listens on it."""
-    if not isinstance(port, int) or not port or not _is_taken(family, port):
+    """`port`, or 0 for any free one where that cannot be had."""
+    if not isinstance(port, int) or not port:
         return port
-    sys.stderr.write(f"pullet: somebody listens on port {port} already, so a free one is used\n")
+    if _is_taken(family, port):
+        why = "somebody listens there already"
+    elif port < 1024 and _is_roots(family, port):
+        why = "that is root's only"
+    else:
+        return port
+    sys.stderr.write(f"pullet: not on port {port} but on a free one: {why}\n")
     return 0
+
+
+def _is_roots(family: int, port: int) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            _bind(probe, ("", port))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _is_taken(family: int, port: int) -> bool:

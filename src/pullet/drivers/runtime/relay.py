@@ -14,10 +14,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 CHUNK = 1 << 16
 PATIENCE = 5.0  # seconds after which the log tells that nothing listens on the port
 LOOK_ELSEWHERE = 10  # attempts at $PORT before each look at what the app listens on instead
+SETTLING = 1.0  # seconds that $PORT has to come after another port: that may be for metrics
+SECOND_THOUGHTS = 60  # seconds during which $PORT still takes the place of another
 INSIDE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "inside")  # noqa: PTH100, PTH118, PTH120
 LISTENING = "0A"  # a state in /proc/net/tcp, proc(5)
 PORT_VARIABLES = (
@@ -89,19 +92,27 @@ async def answers(place: "tuple[str, int]", *, http: bool) -> bool:
 
 async def find_place(port: int, app: int) -> "tuple[str, int]":
     """Where the app listens: on `port`, or wherever a process of it does."""
-    attempts = 0
+    attempts, seen = 0, 0.0
     while True:
         if await answers(("127.0.0.1", port), http=False):
             return "127.0.0.1", port
         attempts += 1
-        if attempts % LOOK_ELSEWHERE == 0:
-            for place in places_of(app):
-                if await answers(place, http=True):
-                    sys.stderr.write(f"pullet: the app listens on port {place[1]} and not on $PORT\n")
-                    return place
+        if attempts % LOOK_ELSEWHERE == 0 and (place := await place_elsewhere(app)):
+            seen = seen or time.monotonic()
+            if time.monotonic() - seen >= SETTLING:
+                sys.stderr.write(f"pullet: the app listens on port {place[1]} and not on $PORT\n")
+                return place
         if attempts == round(PATIENCE / 0.02):
             sys.stderr.write("pullet: the app listens on no port yet\n")
         await asyncio.sleep(0.02)
+
+
+async def place_elsewhere(app: int) -> "tuple[str, int] | None":
+    """Where the app speaks HTTP, whatever port that is."""
+    for place in places_of(app):
+        if await answers(place, http=True):
+            return place
+    return None
 
 
 def places_of(app: int) -> "list[tuple[str, int]]":
@@ -149,6 +160,12 @@ async def serve(path: str, port: int, app: int) -> None:
     await asyncio.start_unix_server(lambda r, w: bridge(place, r, w), temporary, backlog=1024)
     os.chmod(temporary, 0o666)  # noqa: S103, PTH101 - the router is another user; the folder keeps others out
     os.rename(temporary, path)  # noqa: PTH104
+    for _ in range(SECOND_THOUGHTS if place[1] != port else 0):
+        await asyncio.sleep(1)
+        if await answers(("127.0.0.1", port), http=True):
+            sys.stderr.write("pullet: the app listens on $PORT by now\n")
+            place = ("127.0.0.1", port)
+            break
     await asyncio.Event().wait()
 
 

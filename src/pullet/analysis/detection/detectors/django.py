@@ -224,14 +224,23 @@ def _collect(
     repository: Repository, project: _Project, settings: Settings, folder: str, place: tuple[str, int]
 ) -> Iterator[Evidence]:
     """Pages find their files through a manifest where there is one, so only there a failure has to stop the build."""
-    if any(f"{folder}/{name}" in repository.paths for name in _MANIFESTS):
-        return  # committed as it was built elsewhere: collecting anew would forget what is not here
+    if _is_all_that_is_left(repository, folder):
+        return
     command = f"python {quote(project.manage)} collectstatic --noinput"
     if any(_MANIFEST_STORAGE.search(text) for text in settings.texts):
         because = "the settings have STATIC_ROOT, and a storage that needs its manifest"
     else:
         command, because = f"{command} || true", "the settings have STATIC_ROOT; without a manifest pages do without it"
     yield _say(repository, "build.commands", command, place, because)
+
+
+def _is_all_that_is_left(repository: Repository, folder: str) -> bool:
+    """What collectstatic once made is committed and its sources are not: another run would write an empty manifest."""
+    if not any(f"{folder}/{name}" in repository.paths for name in _MANIFESTS):
+        return False
+    made = {PurePosixPath(path).name for path in repository.paths if path.startswith(f"{folder}/")}
+    sources = (PurePosixPath(path).name for path in repository.paths if not path.startswith(f"{folder}/"))
+    return made.isdisjoint(sources)
 
 
 def _static_url(node: ast.expr | None) -> str | None:

@@ -143,12 +143,19 @@ class _Reader:
     def file_of(self, module: str, importer: str) -> str | None:
         """The file of a module as the importing file could find it."""
         inside = module.replace(".", "/")
-        for base in dict.fromkeys((".", "src", folder_of(importer))):
+        for base in dict.fromkeys((".", "src", folder_of(importer), *self.added_to_path(importer))):
             stem = inside if base == "." else f"{base}/{inside}"
             for path in (f"{stem}.py", f"{stem}/__init__.py"):
                 if module and path in self.repository.paths:
                     return path
         return None
+
+    def added_to_path(self, path: str) -> list[str]:
+        """Folders that a module names and may well put on sys.path."""
+        text = self.repository.text(path)
+        if "sys.path" not in text:
+            return []
+        return [folder for folder in sorted(self.repository.folders) if f'"{folder}"' in text or f"'{folder}'" in text]
 
 
 def _is_telling(text: str) -> bool:

@@ -14,6 +14,7 @@ from shlex import quote
 
 from pullet.analysis.detection.application import module_name
 from pullet.analysis.detection.detectors.entry_points import STEMS, UNUSUAL
+from pullet.analysis.detection.own_scripts import own_scripts, through_python
 from pullet.analysis.detection.repository import Repository, dotted_name, folder_of
 from pullet.domain.app import Confidence, Evidence
 
@@ -65,6 +66,23 @@ def detect(repository: Repository) -> Iterable[Evidence]:
     for path in repository.python_files:
         if path.count("/") <= _DEPTH and _TELLING.search(repository.text(path)):
             yield from _programs(repository, path)
+    for name, target in own_scripts(repository).items():
+        yield from _script(repository, name, target)
+
+
+def _script(repository: Repository, name: str, target: re.Match[str]) -> Iterator[Evidence]:
+    """A command of the project's own whose module serves; one that is a program by itself is found as such."""
+    inside = target["module"].replace(".", "/")
+    found = (f"{base}{inside}{end}" for base in ("", "src/") for end in (".py", "/__init__.py"))
+    path = next((path for path in found if path in repository.paths), "")
+    tree = repository.module(path)
+    if tree is None or _is_run_as_a_program(tree):
+        return
+    imported = set(_imported(tree))
+    wanted = {name for package, names in _SERVING.items() if package in imported for name in names}
+    if call := _call_of(tree, wanted):
+        because = f"the project's own command {name} serves: {dotted_name(call.func) or 'it'}()"
+        yield _say(repository, path, call.lineno, through_python(target), because, Confidence.POSSIBLE)
 
 
 def rank(evidence: Evidence) -> tuple[int, ...]:
@@ -103,10 +121,15 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 def _serving_call(tree: ast.Module, wanted: set[str]) -> ast.Call | None:
     """The call that serves, anywhere in the module: often in a function that a guard at its end calls."""
+    runs = _is_run_as_a_program(tree)
+    return _call_of(tree, wanted if runs else wanted & {"launch", "serve"})
+
+
+def _call_of(tree: ast.Module, wanted: set[str]) -> ast.Call | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted_name(node.func)
-            if name in wanted and (_is_run_as_a_program(tree) or name in ("launch", "serve")):
+            if name in wanted:
                 return node
     return None
 
