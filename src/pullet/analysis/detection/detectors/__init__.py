@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from pullet.analysis.detection import vendors
 from pullet.analysis.detection.detectors import (
+    assets,
     celery,
     dependencies,
     django,
@@ -39,5 +40,6 @@ DETECTORS: tuple[Detector, ...] = (
     programs.detect,
     hosts.detect,
     schema.detect,
+    assets.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""
