@@ -100,7 +100,12 @@ class Workshop:
         return await self._run(job, command)
 
     async def confined(
-        self, job: Job, command: Command, writable: tuple[Path, ...], own: Mapping[str, str]
+        self,
+        job: Job,
+        command: Command,
+        writable: tuple[Path, ...],
+        own: Mapping[str, str],
+        readable: tuple[Path, ...] = (),
     ) -> Completed:
         """Run a command that may run foreign code, as the app's user, with only `writable` to write to.
 
@@ -111,7 +116,10 @@ class Workshop:
         confinement = Confinement(
             app=job.app,
             writable=tuple(map(str, writable)),
-            readable=(self.binary, job.interpreter.prefix, str(self.home.pythons), *local_places(own)),
+            readable=(
+                *(self.binary, job.interpreter.prefix, str(self.home.pythons)),
+                *(*map(str, readable), *local_places(own)),
+            ),
             memory=self.settings.memory,
             processes=self.settings.processes,
         )
