@@ -24,6 +24,7 @@ from pullet.drivers.build.explain_node import node_failure
 from pullet.drivers.build.inputs import TreeFiles
 from pullet.drivers.build.locks import digest
 from pullet.drivers.build.node import Toolchain, Toolchains, npm_settings
+from pullet.drivers.build.settings import npm_environment
 from pullet.drivers.build.workshop import Job, Workshop
 
 _MODULES = "node_modules"
@@ -51,6 +52,8 @@ class Site:
     """Where its packages are between builds; None: they are installed anew from what was fetched."""
     brought: bool = False
     """They have been, and are in the tree now."""
+    committed: bool = False
+    """The repository has packages of its own there, which its pages may name."""
 
     @property
     def readable(self) -> tuple[Path, ...]:
@@ -68,6 +71,11 @@ class AssetBuilder:
         self._workshop = workshop
         self._toolchains = Toolchains(workshop)
 
+    @property
+    def own(self) -> dict[str, str]:
+        """What of the box's settings may name places that a build has to read."""
+        return npm_environment(self._workshop.settings.environ)
+
     @asynccontextmanager
     async def prepared(self, job: Job, spec: AppSpec, tree: Path) -> AsyncIterator[list[Site]]:
         """The sites of an app with the packages that are kept of an earlier build; they are taken out at the end, and
@@ -77,13 +85,14 @@ class AssetBuilder:
             yield sites
             return
         sites = [replace(site, brought=await asyncio.to_thread(_bring, site)) for site in sites]
+        passing = [site for site in sites if not site.committed]
         try:
             yield sites
         except BaseException:
-            for site in sites:
+            for site in passing:
                 await asyncio.to_thread(_remove, site.folder, tree)
             raise
-        for site in sites:
+        for site in passing:
             await asyncio.to_thread(_take, site, tree)
 
     async def build(self, job: Job, site: Site, plain: Command, writable: tuple[Path, ...]) -> None:
@@ -104,7 +113,7 @@ class AssetBuilder:
 
     async def _run(self, job: Job, site: Site, command: Command, writable: tuple[Path, ...], what: str) -> None:
         try:
-            await self._workshop.confined(job, site.at_hand(command), writable, site.settings, site.readable)
+            await self._workshop.confined(job, site.at_hand(command), writable, self.own, site.readable)
         except CommandFailed as err:
             raise node_failure(err.output, what) from err
 
@@ -116,7 +125,7 @@ class AssetBuilder:
         cache = self._cache(job.app)
         settings = npm_settings(self._workshop.settings.environ, cache)
         folder = Path(posixpath.normpath(tree / spec.root / assets.folder))
-        site = Site(assets, folder, tools, settings, cache)
+        site = Site(assets, folder, tools, settings, cache, committed=_has_modules(folder))
         # pnpm's and newer yarns' packages know where they lie, and come from a store of their own in no time.
         movable = assets.commands and assets.manager is not Manager.PNPM and not tools.berry
         return replace(site, kept=self._place(job, spec, tree, site)) if movable else site
@@ -153,15 +162,20 @@ def _install(site: Site) -> str:
         return f"pnpm install --{'' if locked else 'no-'}frozen-lockfile --prod=false"
     if site.tools.berry:
         return f"yarn install --{'' if locked else 'no-'}immutable"
-    return f"yarn install --non-interactive --production=false{' --frozen-lockfile' if locked else ' --no-lockfile'}"
+    # Named outright: a .yarnrc that is made for an image may lead to a folder of that image.
+    options = f"--non-interactive --production=false --modules-folder {_MODULES}"
+    return f"yarn install {options} --{'frozen-lockfile' if locked else 'no-lockfile'}"
+
+
+def _has_modules(folder: Path) -> bool:
+    return os.path.lexists(folder / _MODULES)
 
 
 def _bring(site: Site) -> bool:
     """Into the tree. What a repository commits under that name stays: the installer knows what to do with it."""
-    target = site.folder / _MODULES
-    if site.kept is None or not site.kept.is_dir() or os.path.lexists(target):
+    if site.kept is None or not site.kept.is_dir() or _has_modules(site.folder):
         return False
-    site.kept.rename(target)
+    site.kept.rename(site.folder / _MODULES)
     return True
 
 

@@ -174,7 +174,7 @@ class UvBuilder:
         own = self._settings.network
         readable: tuple[Path, ...] = ()
         for site in sites:
-            command, own, readable = site.at_hand(command), {**own, **site.settings}, site.readable
+            command, own, readable = site.at_hand(command), self._assets.own, site.readable
             writable = (*writable, site.cache)
         try:
             await self._workshop.confined(job, command, writable, own, readable)
