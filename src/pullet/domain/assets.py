@@ -27,6 +27,8 @@ class Assets:
     """The lock's path, relative to the app's root; empty where there is none."""
     commands: tuple[str, ...] = ()
     """Run in the folder after its packages are installed. None: somebody else installs and runs, with Node at hand."""
+    seen_at: str = ""
+    """Where the image that the commands were written for has the repository: `/app`. Empty: they name no such place."""
     node: str = ""
     """A version request such as `22` or `>=20,<23`; empty: the newest."""
     strict: bool = False

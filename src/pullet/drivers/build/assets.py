@@ -52,6 +52,8 @@ class Site:
     """Where its packages are between builds; None: they are installed anew from what was fetched."""
     brought: bool = False
     """They have been, and are in the tree now."""
+    shown_as: tuple[tuple[str, str], ...] = ()
+    """Another place at which the commands see the tree."""
     committed: bool = False
     """The repository has packages of its own there, which its pages may name."""
 
@@ -113,7 +115,7 @@ class AssetBuilder:
 
     async def _run(self, job: Job, site: Site, command: Command, writable: tuple[Path, ...], what: str) -> None:
         try:
-            await self._workshop.confined(job, site.at_hand(command), writable, self.own, site.readable)
+            await self._workshop.confined(job, site.at_hand(command), writable, self.own, site.readable, site.shown_as)
         except CommandFailed as err:
             raise node_failure(err.output, what) from err
 
@@ -125,7 +127,8 @@ class AssetBuilder:
         cache = self._cache(job.app)
         settings = npm_settings(self._workshop.settings.environ, cache)
         folder = Path(posixpath.normpath(tree / spec.root / assets.folder))
-        site = Site(assets, folder, tools, settings, cache, committed=_has_modules(folder))
+        site = Site(assets, folder, tools, settings, cache, shown_as=self._shown_as(tree, assets))
+        site = replace(site, committed=_has_modules(folder))
         # pnpm's and newer yarns' packages know where they lie, and come from a store of their own in no time.
         movable = assets.commands and assets.manager is not Manager.PNPM and not tools.berry
         return replace(site, kept=self._place(job, spec, tree, site)) if movable else site
@@ -136,6 +139,11 @@ class AssetBuilder:
             cache.mkdir(parents=True, exist_ok=True)
             self._workshop.sandbox.hand_over(cache, app)
         return cache
+
+    def _shown_as(self, tree: Path, assets: Assets) -> tuple[tuple[str, str], ...]:
+        """Not where Pullet itself lies below that place: it would have to be seen there."""
+        at = assets.seen_at
+        return ((str(tree), at),) if at and not self._workshop.home.root.is_relative_to(at) else ()
 
     def _place(self, job: Job, spec: AppSpec, tree: Path, site: Site) -> Path:
         """Where the packages are kept: the same package.json, lock and tools, the same folder."""

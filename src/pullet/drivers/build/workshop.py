@@ -106,6 +106,7 @@ class Workshop:
         writable: tuple[Path, ...],
         own: Mapping[str, str],
         readable: tuple[Path, ...] = (),
+        shown_as: tuple[tuple[str, str], ...] = (),
     ) -> Completed:
         """Run a command that may run foreign code, as the app's user, with only `writable` to write to.
 
@@ -120,6 +121,7 @@ class Workshop:
                 *(self.binary, job.interpreter.prefix, str(self.home.pythons)),
                 *(*map(str, readable), *local_places(own)),
             ),
+            shown_as=shown_as,
             memory=self.settings.memory,
             processes=self.settings.processes,
         )

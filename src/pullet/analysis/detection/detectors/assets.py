@@ -71,7 +71,7 @@ def _read(repository: Repository, path: str) -> Iterator[Evidence]:
     stage = node_stage.commands(repository, assets.folder)
     if stage:
         because = f"{stage.place.path} builds it with Node; {by}"
-        fact = dumps(replace(assets, commands=stage.commands))
+        fact = dumps(replace(assets, commands=stage.commands, seen_at=stage.seen_at))
         yield Evidence(SUBJECT, fact, stage.place, Confidence.POSSIBLE, "assets", because)
     else:
         yield _say(repository, path, 0, assets, f"{path} has no script that builds")

@@ -12,6 +12,7 @@ from pullet.domain.app import Place
 _IMAGE = re.compile(r"(--\S+\s+)*([\w.-]+(:\d+)?/){0,5}node(:\S+)?(\s|$)")
 _BUILDS = re.compile(r"\b(build|compile|bundle|webpack|vite|esbuild|tailwind(css)?|rollup|gulp|parcel|sass)\b")
 _NOT = re.compile(r"\b(apt(-get)?|apk|yarn install|npm (ci|install|i)|pnpm (install|i)|corepack|chown|adduser|curl)\b")
+_PLACE = re.compile(r"/(app|application|code|src|srv|project|work|workspace|web|site|repo)(/[A-Za-z0-9_-]{1,40}){0,2}")
 _LENGTH = 2_000
 _COMMANDS = 10
 
@@ -19,6 +20,8 @@ _COMMANDS = 10
 @dataclass(frozen=True)
 class Stage:
     commands: tuple[str, ...]
+    seen_at: str
+    """Where the image has the repository; empty where that is no place for one."""
     place: Place
 
 
@@ -26,6 +29,7 @@ def commands(repository: Repository, folder: str) -> Stage | None:
     """Those of the stage that works in `folder` of the repository; None where there is none."""
     for path in FILES:
         found: list[tuple[str, int]] = []
+        seen_at = ""
         in_stage, work = False, "/"
         for name, rest, line in instructions(repository.top.text(path)):
             if name == "FROM":
@@ -35,9 +39,10 @@ def commands(repository: Repository, folder: str) -> Stage | None:
                 work = target if target.startswith("/") else f"{work.rstrip('/')}/{target}"
             elif name == "RUN" and in_stage and _is_in(work, folder) and _is_build(rest):
                 found.append((re.sub(r"\s+", " ", re.sub(r"^(--\S+\s+)+", "", rest)).strip(), line))
+                seen_at = work.rstrip("/").removesuffix("" if folder == "." else f"/{folder}")
         if found:
             lines = tuple(command for command, _ in found[:_COMMANDS])
-            return Stage(lines, repository.top.place(path, found[0][1]))
+            return Stage(lines, seen_at if _PLACE.fullmatch(seen_at) else "", repository.top.place(path, found[0][1]))
     return None
 
 
