@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pullet.analysis.detection.detectors.assets import SUBJECT as FACT
 from pullet.domain.app import Decision, Evidence
-from pullet.domain.assets import Assets
+from pullet.domain.assets import Assets, Manager
 from pullet.domain.codec import loads
 
 COMMANDS, FOLDER, NODE = "build.assets", "build.assets_folder", "build.node"
@@ -56,19 +56,34 @@ def assets_of(evidence: Sequence[Evidence], decisions: Mapping[str, Decision]) -
         chosen = _told(declared, found, decisions)
     else:
         chosen = [each.assets for each in _chosen(found, decisions)[0]]
-        if not chosen and _runs_node(decisions) and found:
-            chosen = [replace(found[0].assets, commands=())]
+        if not chosen:
+            chosen = _at_hand(found, decisions)
     return tuple(replace(each, node=node, strict=True) if node else each for each in chosen)
 
 
 def _told(commands: str, found: Sequence[_Found], decisions: Mapping[str, Decision]) -> list[Assets]:
     lines = tuple(line for line in commands.split("\n") if line)
     if not lines:
-        return [replace(found[0].assets, commands=())] if found and _runs_node(decisions) else []
+        return _at_hand(found, decisions)
     folder = _declared(decisions, FOLDER)
-    best = next((each.assets for each in found if each.assets.commands), found[0].assets if found else Assets("."))
     named = next((each.assets for each in found if each.assets.folder == folder), None)
-    return [replace(named or (Assets(folder) if folder else best), commands=lines)]
+    return [replace(named or (Assets(folder) if folder else _best(found)), commands=lines)]
+
+
+def _at_hand(found: Sequence[_Found], decisions: Mapping[str, Decision]) -> list[Assets]:
+    """Node for build commands that do all by themselves, with the manager that they name."""
+    command = decisions.get("build.commands")
+    named = _NODE.findall(command.value) if command is not None else []
+    if not found or not named:
+        return []
+    manager = next((Manager(name) for name in ("pnpm", "yarn") if name in named), Manager.NPM)
+    best = _best(found)
+    return [replace(best, manager=manager, lock=best.lock if best.manager is manager else "", commands=())]
+
+
+def _best(found: Sequence[_Found]) -> Assets:
+    first = found[0].assets if found else Assets(".")
+    return next((each.assets for each in found if each.assets.commands), first)
 
 
 def _chosen(
