@@ -196,6 +196,28 @@ async def test_a_declared_node_that_is_not_there_is_an_error(real: Bench) -> Non
         await real.build(replace(spec, assets=(replace(spec.assets[0], node="21", strict=True),)))
 
 
+async def test_what_is_newest_does_not_depend_on_what_others_asked_for(real: Bench) -> None:
+    spec = npm(real)
+    await real.build(spec)
+    real.log.clear()
+    await real.build(replace(spec, assets=(replace(spec.assets[0], node=">=22"),)), number=2)
+    assert not any("Node 22." in line for line in real.log)
+
+
+async def test_without_the_index_what_is_here_will_do(real: Bench) -> None:
+    spec = npm(real)
+    await real.build(spec)
+    offline = {name: value for name, value in real.settings.environ.items() if not name.startswith(("UV_", "PIP_"))}
+    real.settings = replace(
+        real.settings, environ={**offline, "UV_DEFAULT_INDEX": "http://127.0.0.1:9/", "UV_HTTP_RETRIES": "0"}
+    )
+    real.builder = of_uv(real)
+    for note in (real.home.cache / "node").glob("answer-*"):
+        note.unlink()
+    await real.build(spec, number=2)
+    assert css(real) == "/* hello production */"
+
+
 async def test_a_link_in_the_place_of_the_packages_is_not_followed(real: Bench) -> None:
     victim = real.folder / "victim/node_modules"
     victim.mkdir(parents=True)

@@ -12,6 +12,7 @@ from pullet.analysis.detection import files_to_read, understand
 from pullet.analysis.detection.explain import explain
 from pullet.analysis.detection.node_versions import request
 from pullet.config.app_file import find_app_file
+from pullet.config.app_writing import write_app_file
 from pullet.domain.app import AppSpec
 from pullet.domain.assets import Assets, Manager
 from pullet.drivers.build.node import package_of, requests
@@ -231,6 +232,14 @@ def test_the_apps_folder_is_where_they_are_looked_for() -> None:
 def test_what_is_declared_wins(toml: str, expected: tuple[Assets, ...]) -> None:
     files = {"web/package.json": VITE, "lint/package.json": LINT, "pullet.toml": f"[build]\n{toml}\n"}
     assert assets_of(files) == expected
+
+
+def test_what_init_writes_builds_the_same() -> None:
+    files = {"assets/package.json": package(name="x"), "assets/yarn.lock": "", "Dockerfile": NODE_STAGE}
+    spec = spec_of(APP | files)
+    text = write_app_file(spec)
+    assert 'assets_folder = "assets"' in text
+    assert spec_of(APP | files | {"pullet.toml": text}).assets == spec.assets
 
 
 def test_they_come_before_collectstatic() -> None:

