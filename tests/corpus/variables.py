@@ -98,9 +98,9 @@ TRAPS = (
     ),
     Trap(
         "hosts-of-its-own",
-        "The settings allow their owner's hostname and no other: it is alive, and says 400.",
-        django("never", SETTINGS.replace('"*"', '"shop.example.org"')),
-        Serves("Bad Request", status=400),
+        "The settings allow their owner's hostname and no other: the environment's own are added to it.",
+        django("known here too", SETTINGS.replace('"*"', '"shop.example.org"')),
+        Serves("known here too"),
         command=_SHOP,
     ),
     Trap(

@@ -22,9 +22,9 @@ from pullet.domain.healing import MISSING, Change, ChangeKind, HealPolicy
 from pullet.domain.services import ServiceSpec, ServiceType
 
 _CLAUSE = r"(~=|===?|!=|[<>]=?)?\s*\d+(\.\d+)*(\.\*)?"
-PythonRequest = Annotated[
-    str, matching(rf"{_CLAUSE}(\s*,\s*{_CLAUSE})*", 'a Python version such as "3.12" or ">=3.11,<3.14"')
-]
+_CLAUSES = rf"{_CLAUSE}(\s*,\s*{_CLAUSE})*"
+PythonRequest = Annotated[str, matching(_CLAUSES, 'a Python version such as "3.12" or ">=3.11,<3.14"')]
+NodeRequest = Annotated[str, matching(_CLAUSES, 'a Node version such as "22" or ">=20,<23"')]
 
 
 def _one_line(text: str) -> str:
@@ -87,6 +87,26 @@ class Build(Section):
         description="Commands that run once a build, after the dependencies are installed. `[]` runs none, "
         "also where one would be detected.",
         examples=[["python manage.py collectstatic --noinput"]],
+    )
+    assets: list[CommandLine] | None = Field(
+        None,
+        max_length=50,
+        description="Commands that build what is written in JavaScript or for a CSS tool. They run in `assets_folder` "
+        "once its packages are installed, before `commands`. `[]` builds none. Default: the build script of its "
+        "package.json.",
+        examples=[["npm run build:prod"]],
+    )
+    assets_folder: Folder | None = Field(
+        None,
+        description="The folder of package.json. Default: the root, or folders up to two levels below it that have one "
+        "with a build script.",
+        examples=["frontend"],
+    )
+    node: NodeRequest | None = Field(
+        None,
+        description="Node version for building. Default: `engines` of package.json, .nvmrc, .node-version, else the "
+        "newest.",
+        examples=["22"],
     )
     heal: bool | Literal["pins"] = Field(
         True,

@@ -33,7 +33,7 @@ class _Writer:
     def sections(self) -> Iterator[list[str]]:
         spec = self._spec
         yield ["[app]", *self._app()]
-        yield ["[build]", *self._list("build.commands", spec.build_commands)]
+        yield ["[build]", *self._assets(), *self._list("build.commands", spec.build_commands)]
         release = self._list("release.commands", spec.release_commands)
         yield ["[release]", *release, *self._list("release.first", spec.first_commands)]
         for process in spec.processes:
@@ -57,6 +57,14 @@ class _Writer:
         if "app.personality" in self._decisions:
             value = self._decisions["app.personality"].value
             yield from self._line("app.personality", "personality", _text(value.lower()))
+
+    def _assets(self) -> Iterator[str]:
+        """Of one folder: for several there are no keys, and they are found again."""
+        sites = [site for site in self._spec.assets if site.commands]
+        if len(sites) == 1:
+            yield from self._list("build.assets", sites[0].commands)
+            if sites[0].folder != ".":
+                yield from self._line("build.assets_folder", "assets_folder", _text(sites[0].folder))
 
     def _process(self, process: Process) -> Iterator[str]:
         subject = f"processes.{process.name}"
@@ -100,7 +108,11 @@ def _reasons(decision: Decision) -> Iterator[str]:
 def _runners_up(decision: Decision, key: str) -> Iterator[str]:
     for found in decision.runners_up[:3]:
         lines = found.value.split("\n")
-        shown = f"[{', '.join(map(_text, lines))}]" if key in ("commands", "first", "generated") else _text(found.value)
+        shown = (
+            f"[{', '.join(map(_text, lines))}]"
+            if key in ("commands", "assets", "first", "generated")
+            else _text(found.value)
+        )
         yield _comment(f"{key} = {shown}  # {found.place}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pullet.domain.assets import Assets
 from pullet.domain.healing import Change, HealPolicy
 from pullet.domain.hosts import HostForm
 from pullet.domain.personality import Personality
@@ -161,6 +162,8 @@ class AppSpec:
     dependencies: Dependencies
     processes: tuple[Process, ...]
     build_commands: tuple[str, ...] = ()
+    assets: tuple[Assets, ...] = ()
+    """Built before the build commands, in this order."""
     release_commands: tuple[str, ...] = ()
     first_commands: tuple[str, ...] = ()
     """Run after the release commands where the app's data are new: what makes tables and the like once."""

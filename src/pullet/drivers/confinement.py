@@ -28,6 +28,10 @@ class Confinement:
     """Bytes for the whole process tree."""
     processes: int | None = None
     open_files: int | None = None
+    shown_as: tuple[tuple[str, str], ...] = ()
+    """(one of the writable folders, another absolute path at which it is seen too): for code that was written for an
+    image. Nothing of the box is hidden by it but what the sandbox shows at that path; without effect where there is no
+    sandbox."""
 
 
 class Sandbox(Protocol):

@@ -28,8 +28,9 @@ _VENDOR = re.compile(
 )
 EXAMPLE = re.compile(r"\.?env[.-](?:example|sample|template|dist)|(?:example|sample)\.env")
 """Files that list an app's variables with values for development."""
+_NODE = re.compile(r"package\.json|\.nvmrc|\.node-version")
 _SCRIPT = re.compile(r"[\w.-]{1,60}\.sh|run|start|entrypoint|docker-entrypoint")
-_SCRIPT_DEPTH = 2  # folders above a script that a start command may call
+_NEAR = 2  # folders above a script that a start command may call, or a package.json that builds an app's assets
 _NAMED_ONLY = frozenset({"uv.lock", "poetry.lock"})  # that they exist says enough; they are the largest files of all
 _TEST_FILE = re.compile(r"test_.*|.*_test|conftest|noxfile|fabfile")
 
@@ -82,6 +83,6 @@ def is_of_interest(path: str) -> bool:
         return False
     if _MANIFEST.fullmatch(name) or (folders[-1:] == ["requirements"] and name.endswith(".txt")):
         return True
-    if _SCRIPT.fullmatch(name):
-        return len(folders) <= _SCRIPT_DEPTH
+    if _SCRIPT.fullmatch(name) or _NODE.fullmatch(name):
+        return len(folders) <= _NEAR
     return name.endswith(".py") and not _TEST_FILE.fullmatch(PurePosixPath(name).stem)

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from pullet.analysis.detection.application import Application
 from pullet.analysis.detection.assemble import assemble
+from pullet.analysis.detection.assets import assets_of, decide_assets
 from pullet.analysis.detection.backing import decide_services, decide_workers, declared_types, is_fact
 from pullet.analysis.detection.decide import Rank, Tie, decide, decide_all
 from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points, programs
@@ -99,7 +100,9 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
     decisions |= decide_demanded(evidence, decisions)
     decisions |= decide_schema(evidence, decisions)
     decisions |= dict(started_through_python(repository, decisions))
-    return replace(assemble(repository.root, decisions), personality=personality_of(decisions, evidence))
+    decisions |= decide_assets(evidence, decisions)
+    personality, assets = personality_of(decisions, evidence), assets_of(evidence, decisions)
+    return replace(assemble(repository.root, decisions), personality=personality, assets=assets)
 
 
 def _decide_services(evidence: Sequence[Evidence], decisions: dict[str, Decision]) -> None:

@@ -17,6 +17,7 @@ from pullet.domain.home import Home
 from pullet.domain.identity import ReleaseId
 from pullet.domain.release import Artifact
 from pullet.domain.runtime import Capability
+from pullet.drivers.build.assets import AssetBuilder, Site
 from pullet.drivers.build.changes import values
 from pullet.drivers.build.commands import build_command, surroundings
 from pullet.drivers.build.environments import Environment, Environments
@@ -47,6 +48,7 @@ class UvBuilder:
         self._interpreters = Interpreters(runner, self._settings.environ, sandbox.can_show)
         self._resolver = Resolver(self._workshop)
         self._environments = Environments(self._workshop)
+        self._assets = AssetBuilder(self._workshop)
 
     async def build(
         self, release: ReleaseId, spec: AppSpec, tree: Path, previous: Artifact | None, log: LogSink
@@ -152,20 +154,31 @@ class UvBuilder:
     async def _run_commands(
         self, job: Job, spec: AppSpec, tree: Path, environment: Environment, around: Mapping[str, str]
     ) -> None:
-        if not spec.build_commands:
+        """Those that build assets, then the app's own, which may use Node too."""
+        if not spec.build_commands and not spec.assets:
             return
         self._workshop.sandbox.hand_over(tree, job.app)
-        async with self._workshop.scratch() as scratch:
+        async with self._workshop.scratch() as scratch, self._assets.prepared(job, spec, tree) as sites:
             self._workshop.sandbox.hand_over(scratch, job.app)
+            given = {**self._settings.network, **around}
+            for site in sites:
+                plain = build_command("", spec, tree, environment, scratch, given)
+                await self._assets.build(job, site, plain, (tree, scratch))
             for line in spec.build_commands:
                 job.log(f"$ {line}")
-                given = {**self._settings.network, **around}
                 command = build_command(line, spec, tree, environment, scratch, given)
-                await self._run_command(job, line, command, (tree, scratch))
+                await self._run_command(job, line, command, (tree, scratch), sites[:1])
 
-    async def _run_command(self, job: Job, line: str, command: Command, writable: tuple[Path, ...]) -> None:
+    async def _run_command(
+        self, job: Job, line: str, command: Command, writable: tuple[Path, ...], sites: list[Site]
+    ) -> None:
+        own = self._settings.network
+        readable: tuple[Path, ...] = ()
+        for site in sites:
+            command, own, readable = site.at_hand(command), self._assets.own, site.readable
+            writable = (*writable, site.cache)
         try:
-            await self._workshop.confined(job, command, writable, self._settings.network)
+            await self._workshop.confined(job, command, writable, own, readable)
         except CommandFailed as err:
             raise BuildFailed(
                 f"The build command `{line}` exited with {err.exit_code}",

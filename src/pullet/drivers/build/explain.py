@@ -87,6 +87,12 @@ def needs_build(output: str) -> bool:
     return _NEEDS_BUILD.search(output) is not None
 
 
+def nothing_fits(output: str) -> bool:
+    """Whether the index answered, and has no such version."""
+    text = re.sub(r"\s+", " ", output)
+    return "No solution found" in text and not re.search(_RULES[1].pattern, text)
+
+
 def needs_other_python(output: str) -> bool:
     """Whether what is asked for exists for other versions of Python only."""
     return "does not satisfy Python" in re.sub(r"\s+", " ", output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,6 +35,13 @@ _OF_PIP = {
     "PIP_CERT": "SSL_CERT_FILE",
     "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
 }
+_NPM = re.compile(
+    r"npm_config_(registry|globalconfig|ca|cafile|strict_ssl|(https?_?)?proxy|noproxy|offline|prefer_offline|maxsockets"
+    r"|fetch_\w+|[@/][\w./:@-]+)",
+    re.IGNORECASE,
+)
+_NPM_SECRET = re.compile(r"npm_config_//.*:_(authToken|auth|password)$", re.IGNORECASE)
+_NPMRC = (Path("/etc/npmrc"), Path("/usr/etc/npmrc"))
 _SAYS_WHERE = frozenset({"UV_DEFAULT_INDEX", "UV_INDEX_URL"})
 
 
@@ -64,6 +71,25 @@ def index_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return chosen
 
 
+def npm_environment(environ: Mapping[str, str], npmrc: Sequence[Path] = _NPMRC) -> dict[str, str]:
+    """Where npm's packages come from, as the person who runs Pullet has set it; the box's certificates and proxies.
+
+    The npmrc of the box counts, the one of a user does not: the code of packages could read it.
+    """
+    chosen = {_npm_name(name): value for name, value in environ.items() if value and _NPM.fullmatch(name)}
+    if (box := next((path for path in npmrc if path.is_file()), None)) is not None:
+        chosen.setdefault("npm_config_globalconfig", str(box))
+    network = network_environment(environ)
+    if certificates := environ.get("NODE_EXTRA_CA_CERTS") or network.get("SSL_CERT_FILE"):
+        chosen["NODE_EXTRA_CA_CERTS"] = certificates
+    return {**network, **chosen}
+
+
+def _npm_name(name: str) -> str:
+    """npm takes any case; of a host's or scope's settings the case is theirs."""
+    return name.lower() if name[11:12].isalpha() else f"npm_config_{name[11:]}"
+
+
 def url_secrets(text: str) -> tuple[str, ...]:
     """The user and password parts of every URL in `text`."""
     found: list[str] = []
@@ -78,7 +104,9 @@ def url_secrets(text: str) -> tuple[str, ...]:
 
 def environment_secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Texts that must not be shown: credentials in URLs and those that uv takes from variables of their own."""
-    own = [value for name, value in environment.items() if _INDEX_CREDENTIAL.fullmatch(name)]
+    own = [
+        value for name, value in environment.items() if _INDEX_CREDENTIAL.fullmatch(name) or _NPM_SECRET.search(name)
+    ]
     return tuple(dict.fromkeys([*own, *url_secrets(" ".join(environment.values()))]))
 
 
@@ -122,7 +150,7 @@ class BuildSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return environment_secrets({**self.index, **self.network})
+        return environment_secrets({**self.index, **npm_environment(self.environ)})
 
 
 @dataclass(frozen=True)

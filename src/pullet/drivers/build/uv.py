@@ -72,6 +72,11 @@ class Uv:
         argv += [] if build else ["--no-build"]
         return self._command(argv, scratch, indexes)
 
+    def install_wheel(self, python: str, requirement: str, target: Path) -> Command:
+        """One package, as a wheel and without what it depends on, into a folder that is no environment."""
+        argv = ["pip", "install", "--python", python, "--target", str(target), "--no-deps", "--no-build", requirement]
+        return self._command(argv, target)
+
     def _command(
         self,
         argv: Sequence[str],

@@ -101,7 +101,13 @@ class Workshop:
         return await self._run(job, command)
 
     async def confined(
-        self, job: Job, command: Command, writable: tuple[Path, ...], own: Mapping[str, str]
+        self,
+        job: Job,
+        command: Command,
+        writable: tuple[Path, ...],
+        own: Mapping[str, str],
+        readable: tuple[Path, ...] = (),
+        shown_as: tuple[tuple[str, str], ...] = (),
     ) -> Completed:
         """Run a command that may run foreign code, as the app's user, with only `writable` to write to.
 
@@ -112,7 +118,11 @@ class Workshop:
         confinement = Confinement(
             app=job.app,
             writable=tuple(map(str, writable)),
-            readable=(self.binary, job.interpreter.prefix, str(self.home.pythons), inside.FOLDER, *local_places(own)),
+            readable=(
+                *(self.binary, job.interpreter.prefix, str(self.home.pythons), inside.FOLDER),
+                *(*map(str, readable), *local_places(own)),
+            ),
+            shown_as=shown_as,
             memory=self.settings.memory,
             processes=self.settings.processes,
         )

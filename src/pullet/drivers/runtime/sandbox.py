@@ -129,7 +129,8 @@ class BubblewrapSandbox:
         """Parents before children, so that a writable folder inside a readable one stays writable."""
         options = dict.fromkeys(confinement.readable, "--ro-bind") | dict.fromkeys(confinement.writable, "--bind")
         binds = [part for path in sorted(options) for part in (options[path], self._canonical(path), path)]
-        return (*_parents(options), *binds)
+        also = [part for path, at in confinement.shown_as for part in ("--bind", self._canonical(path), at)]
+        return (*_parents([*options, *(at for _, at in confinement.shown_as)]), *binds, *also)
 
     def _canonical(self, path: str) -> str:
         """`path`, which below Pullet's home must lead where it says: a repository may hold a link to anywhere."""

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from pullet.analysis.detection import vendors
 from pullet.analysis.detection.detectors import (
+    assets,
     celery,
     dependencies,
     django,
@@ -41,5 +42,6 @@ DETECTORS: tuple[Detector, ...] = (
     hosts.detect,
     fitting.detect,
     schema.detect,
+    assets.detect,
 )
 """In order of precedence: of equally confident evidence the earlier detector's wins."""

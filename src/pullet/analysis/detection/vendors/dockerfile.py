@@ -17,6 +17,7 @@ CONVENTIONS = (
     ("FROM python:X", "`app.python`"),
     ("ENV", "`variables`, without those for the image or the builder"),
     ("RUN with collectstatic and the like", "`build.commands`"),
+    ("RUN that builds, in a stage FROM node", "`build.assets`, where the package.json there has no script for it"),
     ("WORKDIR below where COPY puts the repository", "the folder"),
 )
 _INSTRUCTION = re.compile(r"\s*([A-Za-z]+)\s+(.*)", re.DOTALL)

@@ -52,7 +52,7 @@ class Mined:
 
 _WHY = {
     Purpose.INSTALL: "the dependencies are installed by Pullet itself",
-    Purpose.NODE: "there may be no Node where Pullet builds",
+    Purpose.NODE: "Node builds what a package.json has a script for: put other commands into `assets` of [build]",
     Purpose.NOISE: "makes no sense outside of a container, or is done by Pullet itself",
 }
 _SILENT = word_set("set true false : [ [[ test break continue exit return echo printf export unset local shift")
