@@ -160,3 +160,20 @@ async def test_a_folder_below_a_private_one_can_be_shown(bubblewrap: BubblewrapS
     ).text.strip() == "seen"
     alone = BubblewrapSandbox(home, dataclasses.replace(bubblewrap.tools, bwrap=None))
     assert alone.can_show(shown) == (os.geteuid() != 0)
+
+
+@pytest.mark.real
+async def test_a_folder_is_seen_where_an_image_has_it_too(bubblewrap: BubblewrapSandbox, home: Home) -> None:
+    tree = str(home.root / "tree")
+    command = Command(("/bin/sh", "-c", "echo made > /app/made && pwd"), Path(tree), {"PATH": os.defpath}, timeout=20)
+    shown = Confinement("shop", (tree,), network=False, shown_as=((tree, "/app"),))
+    assert (await RUNNER.run(bubblewrap.confine(command, shown))).text.strip() == tree
+    assert (home.root / "tree/made").read_text() == "made\n"
+
+
+@pytest.mark.real
+async def test_a_link_is_not_shown_elsewhere(bubblewrap: BubblewrapSandbox, home: Home) -> None:
+    (home.root / "tree/out").symlink_to("/etc")
+    shown = Confinement("shop", (), shown_as=((str(home.root / "tree/out"), "/app"),))
+    with pytest.raises(RuntimeFailed, match="is a link"):
+        bubblewrap.confine(Command(("/bin/true",), Path("/")), shown)

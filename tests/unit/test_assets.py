@@ -131,6 +131,7 @@ def test_what_is_built(files: dict[str, str], expected: Assets) -> None:
         {"node_modules/left-pad/package.json": VITE},
         {"tests/frontend/package.json": VITE},
         {".hidden/package.json": VITE},
+        {"{{ name }}/package.json": VITE},
         {"a/b/c/package.json": VITE},
         {"package.json": package(scripts={"build": "jest"})},
         {"package.json": package(scripts={"build": "docker build ."})},
@@ -264,7 +265,8 @@ def test_what_a_range_asks_of_node(text: str, expected: str) -> None:
 
 def test_which_nodes_are_tried() -> None:
     assert requests(Assets("."))[0] == ""
-    assert requests(Assets(".", node="18"))[:3] == ("==18.*", "==19.*", "==20.*")
+    assert requests(Assets(".", node="18"))[:3] == ("==18.*", "==20.*", "==22.*")
+    assert requests(Assets(".", node="25"))[-1] == ""
     assert requests(Assets(".", node=">=18,<21", strict=True)) == ("<21,>=18",)
     assert requests(Assets(".", node="22.11", strict=True)) == ("==22.11.*",)
 

@@ -125,7 +125,7 @@ class AssetBuilder:
         head = files.read(posixpath.normpath(posixpath.join(spec.root, assets.lock)))[:400] if assets.lock else ""
         tools = await self._toolchains.ensure(job, assets, head)
         cache = self._cache(job.app)
-        settings = npm_settings(self._workshop.settings.environ, cache)
+        settings = npm_settings(self._workshop.settings.environ, cache, assets.manager)
         folder = Path(posixpath.normpath(tree / spec.root / assets.folder))
         site = Site(assets, folder, tools, settings, cache, shown_as=self._shown_as(tree, assets))
         site = replace(site, committed=_has_modules(folder))

@@ -153,17 +153,18 @@ class Toolchains:
             return _put(target, final)
 
 
-def npm_settings(environ: Mapping[str, str], cache: Path) -> dict[str, str]:
+def npm_settings(environ: Mapping[str, str], cache: Path, manager: Manager = Manager.NPM) -> dict[str, str]:
     """Where packages come from, for npm, pnpm and both kinds of yarn, and the folder that keeps what they fetched."""
     settings = npm_environment(environ)
     registry = settings.get("npm_config_registry")
+    # pnpm would fetch the version of itself that is here already. npm complains of what it does not know.
+    of_pnpm = {"npm_config_store_dir": str(cache / "pnpm"), "npm_config_manage_package_manager_versions": "false"}
     return {
         **settings,
         **({"YARN_NPM_REGISTRY_SERVER": registry} if registry else {}),
+        **(of_pnpm if manager is Manager.PNPM else {}),
         "npm_config_cache": str(cache / "npm"),
-        "npm_config_store_dir": str(cache / "pnpm"),
         "npm_config_update_notifier": "false",
-        "npm_config_manage_package_manager_versions": "false",  # pnpm would fetch the one that is here already
         "YARN_CACHE_FOLDER": str(cache / "yarn"),
         "YARN_GLOBAL_FOLDER": str(cache / "berry"),
         "YARN_ENABLE_TELEMETRY": "0",
@@ -173,12 +174,15 @@ def npm_settings(environ: Mapping[str, str], cache: Path) -> dict[str, str]:
 
 
 def requests(assets: Assets) -> tuple[str, ...]:
-    """Which versions of Node are tried, as specifiers: those asked for, then the nearest later ones."""
+    """Which versions of Node are tried, as specifiers: those asked for, the nearest later ones, the newest of all."""
     asked = _specifier(assets.node)
     if assets.strict or not assets.node:
         return (asked,)
     lowest = int(re.findall(r"\d+", assets.node)[0])
-    return (asked, *(f"=={major}.*" for major in range(lowest + 1, lowest + _MAJORS_TRIED)))
+    later = (
+        major for major in range(lowest + 1, lowest + _MAJORS_TRIED) if major % 2 == 0
+    )  # the others are short-lived
+    return (asked, *(f"=={major}.*" for major in later), "")
 
 
 def _specifier(request: str) -> str:

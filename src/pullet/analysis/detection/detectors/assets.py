@@ -41,6 +41,7 @@ _ASIDE = re.compile(
     r"tests?|testing|e2e|cypress|playwright|docs?|docusaurus|storybook|website|examples?|demos?|samples|scripts|tools"
     r"|infra|infrastructure|cdk|deploy|deployment|terraform|pulumi|node_modules|vendor|fixtures|benchmarks|emails?"
 )
+_FOLDER = re.compile(r"[\w@][\w@.-]{0,100}")  # no template's `{{ name }}`, nothing hidden
 _MANAGER = re.compile(r"(npm|pnpm|yarn)(?:@(\d{1,3}\.\d{1,4}\.\d{1,4})(?:[+-][\w.+-]{1,200})?)?")
 _OTHER_TOOL = re.compile(r"\b(jest|vitest|cypress|playwright|tsc --noEmit|eslint|prettier|husky)\b")
 
@@ -48,7 +49,8 @@ _OTHER_TOOL = re.compile(r"\b(jest|vitest|cypress|playwright|tsc --noEmit|eslint
 def detect(repository: Repository) -> Iterable[Evidence]:
     found = sorted((path.count("/"), path) for path in repository.paths if path.rpartition("/")[2] == "package.json")
     for depth, path in found[:_FOUND]:
-        if depth <= _DEPTH and not any(_ASIDE.fullmatch(part) or part[0] == "." for part in path.split("/")[:-1]):
+        folders = path.split("/")[:-1]
+        if depth <= _DEPTH and all(_FOLDER.fullmatch(part) and not _ASIDE.fullmatch(part) for part in folders):
             yield from _read(repository, path)
 
 
@@ -59,9 +61,10 @@ def _read(repository: Repository, path: str) -> Iterator[Evidence]:
             yield _say(repository, path, 0, Assets(folder_of(path)), f"{path} is not read: it is no JSON object")
         return
     manager, version, lock = _manager(repository, folder_of(path), content)
-    node, _ = _node(repository, folder_of(path), content)
+    node, asked_in = _node(repository, folder_of(path), content)
     assets = Assets(folder_of(path), manager, version, lock, node=node)
     by = f"{lock} says by {manager}" if lock else f"no lock is beside it, so by {manager} install"
+    by += f"; {asked_in} asks for Node {node}" if node else ""
     script = _script(content)
     if script:
         because = f"{path} has the script {script}; {by}"
@@ -100,7 +103,7 @@ def _builds(line: object) -> bool:
 
 
 def _manager(repository: Repository, folder: str, content: Mapping[str, Any]) -> tuple[Manager, str, str]:
-    """(who installs, in which version, by which lock). A workspace's lock is the one of a folder above."""
+    """(who installs, in which version, by which lock)"""
     named = content.get("packageManager")
     pinned = _MANAGER.fullmatch(named) if isinstance(named, str) else None
     locks = {name: kind for name, kind in LOCKS.items() if _inside(folder, name) in repository.paths}
