@@ -46,7 +46,7 @@ class Case:
 
 
 GRANIAN = ("granian>=2.8,<3",)
-UVICORN = ("uvicorn[standard]>=0.34",)
+UVICORN = ("uvicorn[standard]>=0.20",)
 CASES = [
     Case(
         "django, wsgi.py without settings",
@@ -360,7 +360,7 @@ CASES = [
         "Procfile with a server that nobody lists",
         {"Procfile": "web: FOO=1 gunicorn app:app\n", "app.py": FLASK},
         "FOO=1 gunicorn app:app",
-        ("gunicorn>=23",),
+        ("gunicorn>=20.1",),
     ),
     Case(
         "Procfile settles two candidates",

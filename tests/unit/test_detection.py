@@ -229,7 +229,7 @@ commands = []
 
 def test_a_declared_command_needs_no_detection_and_gets_its_server() -> None:
     spec = understood({"pullet.toml": "[processes.web]\ncommand = 'uvicorn x:y'\n"})
-    assert (spec.processes[0].command, spec.dependencies.extra) == ("uvicorn x:y", ("uvicorn[standard]>=0.34",))
+    assert (spec.processes[0].command, spec.dependencies.extra) == ("uvicorn x:y", ("uvicorn[standard]>=0.20",))
 
 
 def test_a_declared_process_without_command() -> None:

@@ -20,13 +20,14 @@ PREFERENCE = {
 }
 
 REQUIREMENTS = {
-    # what is installed where an app names a server that it does not list
+    # What is installed where an app names a server that it does not list: the newest for its Python, if need be one for
+    # a Python that is old.
     Server.GRANIAN: "granian>=2.8,<3",
-    Server.GUNICORN: "gunicorn>=23",
-    Server.UVICORN: "uvicorn[standard]>=0.34",
-    Server.HYPERCORN: "hypercorn>=0.17",
-    Server.DAPHNE: "daphne>=4.1",
-    Server.WAITRESS: "waitress>=3",
+    Server.GUNICORN: "gunicorn>=20.1",
+    Server.UVICORN: "uvicorn[standard]>=0.20",
+    Server.HYPERCORN: "hypercorn>=0.14",
+    Server.DAPHNE: "daphne>=4",
+    Server.WAITRESS: "waitress>=2.1",
 }
 
 _PROGRAMS = {**{str(server): server for server in REQUIREMENTS}, "waitress-serve": Server.WAITRESS}

@@ -27,6 +27,7 @@ _REPLACED = re.compile(
     r"""(?:replace|sub)\(\s{0,40}r?["']\^?(postgres(?:ql)?(?::/?/?)?)["']\s{0,9},\s{0,40}r?["']([^"']{0,40})"""
 )
 _LOOKED_AT = re.compile(r"""startswith\(\s{0,40}\(?[^)\n]{0,80}["']postgresql://["']""")
+_HEROKUS = re.compile(r"""startswith\(\s{0,40}\(?[^)\n]{0,80}["']postgres://["'][^)\n]{0,80}\)""")
 _SQLALCHEMY = frozenset(
     {"sqlalchemy", "flask-sqlalchemy", "sqlmodel", "alembic", "flask-migrate", "advanced-alchemy", "databases"}
 )
@@ -92,6 +93,8 @@ def schemes(repository: Repository, reads: Sequence[Read]) -> Iterator[Evidence]
         wanted = "postgresql" if old.startswith("postgresql") else "postgres"
         because = f"{path} itself turns {old} into {new}"
         yield _say(SCHEME, wanted, repository, (path, line), because)
+    if not _SQLALCHEMY & listed.keys() and not rewriting:
+        yield from _insisted_on(repository, texts)
     if _OF_DJANGO & listed.keys() or not _SQLALCHEMY & listed.keys():
         return
     yield from _looked_at(repository, texts)
@@ -128,6 +131,14 @@ def _looked_at(repository: Repository, texts: Mapping[str, str]) -> Iterator[Evi
         if found := _LOOKED_AT.search(text):
             line = text.count("\n", 0, found.start()) + 1
             yield _say(SCHEME, "postgresql", repository, (path, line), f"{path} looks for postgresql://")
+
+
+def _insisted_on(repository: Repository, texts: Mapping[str, str]) -> Iterator[Evidence]:
+    """Code that knows a PostgreSQL by the scheme that Heroku gives."""
+    for path, text in texts.items():
+        if (found := _HEROKUS.search(text)) and "postgresql://" not in found[0]:
+            line = text.count("\n", 0, found.start()) + 1
+            yield _say(SCHEME, "postgres", repository, (path, line), f"{path} looks for postgres://")
 
 
 def _in_default(repository: Repository, reads: Sequence[Read], listed: Mapping[str, Requirement]) -> Iterator[Evidence]:
