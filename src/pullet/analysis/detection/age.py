@@ -7,8 +7,15 @@ import re
 
 from pullet.analysis.detection.repository import Repository
 
-_FILES = ("requirements.txt", "requirements/base.txt", "requirements/production.txt", "requirements/prod.txt")
-_FILES += ("pyproject.toml", "Pipfile", "setup.py")
+_FILES = (
+    "requirements.txt",
+    "requirements/base.txt",
+    "requirements/production.txt",
+    "requirements/prod.txt",
+    "pyproject.toml",
+    "Pipfile",
+    "setup.py",
+)
 _SINCE = {"click": (8, 1), "flask": (2, 0), "werkzeug": (2, 0), "django": (3, 2), "jinja2": (3, 0)}
 """Distribution -> the first version that goes with Python 3.10 and with servers that are newer than it."""
 _HELD = re.compile(

@@ -11,7 +11,7 @@ import asyncio
 import json
 import posixpath
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,8 @@ class Resolver:
         spec = question.spec
         gone = {entry for entry in exact.entries if is_replaced(spec, entry) or entry_name(entry) in asked(spec)}
         names = {entry_name(entry) for entry in exact.entries if entry not in gone}
-        extra = tuple(one for one in spec.dependencies.extra if "[" in one or requirement_name(one) not in names)
+        own = spec.dependencies.extra
+        extra = tuple(_within(one, names) for one in own if "[" in one or requirement_name(one) not in names)
         extra += tuple(replaced(spec, entry) for entry in exact.entries if is_replaced(spec, entry))
         if not extra:
             return exact
@@ -191,6 +192,13 @@ class Resolver:
         return uv.compile(
             python, scratch, wanted.indexes, files=files, build=foreign, exclude_newer=newest, always=always
         )
+
+
+def _within(requirement: str, locked: Container[str]) -> str:
+    """What Pullet adds, in the version that the lock has it in: `uvicorn[standard]` of `uvicorn[standard]>=0.34`."""
+    parsed = Requirement(requirement)
+    extras = f"[{','.join(sorted(parsed.extras))}]" if parsed.extras else ""
+    return f"{parsed.name}{extras}" if canonicalize_name(parsed.name) in locked else requirement
 
 
 def _servers(spec: AppSpec) -> list[str]:
