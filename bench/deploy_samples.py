@@ -1,4 +1,5 @@
 """Public repositories as they are: `python -m bench.deploy_samples [--sources FOLDER] [--only TEXT] [--json FILE]`.
+Any other: `--repository OWNER/NAME[@COMMIT][:FOLDER]`, as often as you like; any answer under 500 at / is good then.
 
 Each is pushed to a Pullet with no configuration, and its pages are asked for. A repository comes from GitHub, or from
 `FOLDER/owner+name/repo` (bare) where it is there. Seconds: the build step, and from the push to the first right answer.
@@ -23,6 +24,7 @@ from bench.box import Box, box, machine, until
 from bench.samples import SAMPLES, Page, Sample
 
 PERSON = ("-c", "user.name=Sample", "-c", "user.email=sample@example.invalid")
+ANY = 0  # status of a page that only has to be alive
 
 
 @dataclass
@@ -47,11 +49,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=Path)
     parser.add_argument("--only", default="", help="repositories whose name contains this, or one of these, by commas")
+    parser.add_argument("--repository", action="append", default=[], type=other, help="one that is not in the list")
     parser.add_argument("--keep", action="store_true", help="leave each app running until the end")
     parser.add_argument("--json", type=Path, help="write the results there")
     options = parser.parse_args()
     print(machine())
-    chosen = [sample for sample in SAMPLES if any(part in sample.repository for part in options.only.split(","))]
+    listed = [sample for sample in SAMPLES if any(part in sample.repository for part in options.only.split(","))]
+    chosen = options.repository or listed
     results = []
     with box() as pullet, tempfile.TemporaryDirectory() as folder:
         for sample in chosen:
@@ -113,11 +117,18 @@ def again(pullet: Box, name: str, tree: Path) -> float:
     return build_time(pullet.deployment(name))
 
 
+def other(text: str) -> Sample:
+    """`owner/name@commit:folder` of the command line."""
+    place, _, folder = text.partition(":")
+    repository, _, commit = place.partition("@")
+    return Sample(repository, commit or "HEAD", "", (Page("/", ANY),), folder or ".")
+
+
 def check_out(sample: Sample, tree: Path, sources: Path | None) -> Path:
     mirror = sources / sample.repository.replace("/", "+") / "repo" if sources else None
     origin = str(mirror) if mirror and mirror.exists() else f"https://github.com/{sample.repository}"
     git("clone", "--quiet", "--no-checkout", origin, str(tree))
-    git("-C", str(tree), "checkout", "--quiet", "-B", "main", sample.commit)
+    git("-C", str(tree), "checkout", "--quiet", "-B", "main", *(() if sample.commit == "HEAD" else (sample.commit,)))
     return tree if sample.folder == "." else part_of(tree, sample.folder)
 
 
@@ -148,7 +159,7 @@ def ask(port: int, host: str, page: Page) -> tuple[int, str]:
 
 
 def fits(page: Page, status: int, body: str) -> bool:
-    return status == page.status and page.text in body
+    return (status == page.status or (page.status == ANY and status < 500)) and page.text in body
 
 
 def show(result: Result) -> None:

@@ -173,7 +173,7 @@ TRAPS = (
         "runtime.txt asks for a Python that no box has any more.",
         {"requirements.txt": BOTTLE_PIN, "runtime.txt": "python-3.6.9\n", "app.py": bottle("the nearest")},
         Serves("the nearest", heals=None),
-        command=GRANIAN_WSGI + "app:app",
+        command="gunicorn --threads 4 app:app",
         decides={"app.python": "3.6"},
     ),
     Trap(

@@ -58,6 +58,15 @@ METHODS = {
     "wsgifunc": Made("web.py", WSGI),
 }
 
+WEB = frozenset(
+    """aiohttp anvil-app-server apiflask ariadne blacksheep bokeh bottle celery chainlit channels cherrypy connexion
+    daphne dash django django-ninja djangorestframework emmett esmerald eve falcon fastapi fasthtml fastmcp flask
+    flask-appbuilder gradio granian gunicorn hypercorn klein litestar masonite mesop nicegui panel pyramid
+    python-fasthtml python-socketio quart ravyn reflex robyn sanic shiny solara starlette starlite strawberry-graphql
+    streamlit taipy tornado uvicorn uwsgi vizro wagtail waitress web-py""".split()  # noqa: SIM905
+)
+"""Distributions that serve or make web apps, by their normalised names: who lists one of them lists an app's."""
+
 FACTORY_NAMES = (
     "create_app",
     "make_app",

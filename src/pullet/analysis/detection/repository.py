@@ -20,37 +20,44 @@ from pullet.domain.toml import load_toml
 _PARSE_LIMIT = 400 * 1024  # characters of Python: about a second for the worst that can be written, and no thread helps
 
 
-class ParseBudget:
-    """How much of one repository may still be parsed, whichever of its folders are tried as the app's."""
+class Parsed:
+    """The syntax trees of one repository, whichever of its folders are tried as the app's. Each file is parsed once,
+    and no more than a limit in all."""
 
     def __init__(self) -> None:
         self._left = _PARSE_LIMIT
+        self._trees: dict[str, ast.Module | None] = {}
 
-    def allows(self, size: int) -> bool:
-        self._left -= size
-        return self._left >= 0
+    def tree(self, path: str, text: str) -> ast.Module | None:
+        if path not in self._trees:
+            self._left -= len(text)
+            self._trees[path] = _parse(text) if text and self._left >= 0 else None
+        return self._trees[path]
 
 
 class Repository:
     """The part of a repository below `root`. Paths are relative to it, with `/`."""
 
     def __init__(
-        self, paths: Collection[str], files: Mapping[str, bytes], root: str = ".", budget: ParseBudget | None = None
+        self, paths: Collection[str], files: Mapping[str, bytes], root: str = ".", parsed: Parsed | None = None
     ) -> None:
         self._prefix = "" if root == "." else f"{root}/"
         self.root = root
         self._all_paths = paths
         self.paths = _below(paths, self._prefix)
         self._files = files
-        self._trees: dict[str, ast.Module | None] = {}
         self._texts: dict[str, str] = {}
         self._tomls: dict[str, dict[str, Any]] = {}
-        self.budget = budget or ParseBudget()
+        self._parsed = parsed or Parsed()
 
     @cached_property
     def top(self) -> Repository:
         """The whole repository, whatever folder the app is in."""
-        return self if self.root == "." else Repository(self._all_paths, self._files, ".", self.budget)
+        return self if self.root == "." else self.below(".")
+
+    def below(self, root: str) -> Repository:
+        """The part below another root, given from the top."""
+        return Repository(self._all_paths, self._files, root, self._parsed)
 
     def place(self, path: str, line: int = 0) -> Place:
         """For people: the path from the repository's top."""
@@ -77,9 +84,7 @@ class Repository:
 
     def module(self, path: str) -> ast.Module | None:
         """The syntax tree of a Python file; None where there is none to be had."""
-        if path not in self._trees:
-            self._trees[path] = self._parse(path)
-        return self._trees[path]
+        return self._parsed.tree(self._prefix + path, self.text(path))
 
     def toml(self, path: str) -> dict[str, Any]:
         """The values of a TOML file; empty where it does not parse."""
@@ -95,16 +100,14 @@ class Repository:
         before, found, _ = self.text(path).partition(needle)
         return before.count("\n") + 1 if found else 0
 
-    def _parse(self, path: str) -> ast.Module | None:
-        text = self.text(path)
-        if not text or not self.budget.allows(len(text)):
-            return None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # their invalid escapes are not our warnings
-                return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):  # Python 2, NUL bytes, nesting made to hurt
-            return None
+
+def _parse(text: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # their invalid escapes are not our warnings
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # Python 2, NUL bytes, nesting made to hurt
+        return None
 
 
 def _as_read(path: str, data: bytes) -> str:

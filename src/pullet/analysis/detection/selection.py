@@ -72,12 +72,21 @@ def _rank(path: str, size: int, root: str) -> tuple[int, int, int] | None:
     return (1, len(parts), manifest)
 
 
+def _is_left_out(folder: str) -> bool:
+    return folder.startswith(".") or folder in _LEFT_OUT or is_template(folder)
+
+
+def is_template(path: str) -> bool:
+    """Whether its name is to be filled in by cookiecutter or copier first."""
+    return "{{" in path
+
+
 def is_of_interest(path: str) -> bool:
     """Whether a file, by its path below the app's root, could tell what the app is."""
     *folders, name = path.split("/")
     if _VENDOR.fullmatch(path) or EXAMPLE.fullmatch(path):
         return True
-    if len(folders) > _DEPTH_LIMIT or any(folder.startswith(".") or folder in _LEFT_OUT for folder in folders):
+    if len(folders) > _DEPTH_LIMIT or any(map(_is_left_out, folders)):
         return False
     if name in _NAMED_ONLY:
         return False

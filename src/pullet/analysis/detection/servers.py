@@ -33,11 +33,13 @@ REQUIREMENTS = {
 _PROGRAMS = {**{str(server): server for server in REQUIREMENTS}, "waitress-serve": Server.WAITRESS}
 
 
-def choose_server(application: Application, available: Collection[str]) -> Server:
-    """The best of the app's own servers that can serve the application, else the default one."""
+def choose_server(application: Application, available: Collection[str], *, from_before: bool = False) -> Server:
+    """The best of the app's own servers that can serve the application, else the default one: for an app of pins
+    `from_before` today's servers the one that goes with almost anything."""
     own = (server for server in PREFERENCE[application.interface] if server in available)
     usable = (server for server in own if not (server is Server.DAPHNE and application.factory))
-    return next(usable, DEFAULT[application.interface])
+    old = Server.GUNICORN if from_before and application.interface == WSGI else DEFAULT[application.interface]
+    return next(usable, old)
 
 
 def serve(server: Server, application: Application) -> str:

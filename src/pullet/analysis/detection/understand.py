@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from pullet.analysis.detection.age import is_from_before
 from pullet.analysis.detection.application import Application
 from pullet.analysis.detection.assemble import assemble
 from pullet.analysis.detection.assets import assets_of, decide_assets
@@ -18,6 +19,8 @@ from pullet.analysis.detection.frameworks import OBJECT_NAMES
 from pullet.analysis.detection.needs import address_guesses, decide_demanded, decide_generated
 from pullet.analysis.detection.own_scripts import started_through_python
 from pullet.analysis.detection.repository import Repository
+from pullet.analysis.detection.roots import folders_with_dependencies, root_evidence, roots_below
+from pullet.analysis.detection.selection import is_template
 from pullet.analysis.detection.servers import PREFERENCE, choose_server, serve
 from pullet.analysis.detection.tables import decide_schema
 from pullet.analysis.detection.vendors.personality import personality_of
@@ -27,7 +30,6 @@ from pullet.domain.errors import AmbiguousApp, NoAppFound
 
 _COMMAND = "processes.web.command"
 _PATH = "variables.PYTHONPATH"
-_FOLDERS_TRIED = 20
 _NAMED = 10  # candidates that a message names
 
 
@@ -42,18 +44,32 @@ def understand(paths: Collection[str], files: Mapping[str, bytes], declared: Dec
         return _understand_root(Repository(paths, files, declared.root), declared, name, ())
     declared = declared or Declared(".")
     top = Repository(paths, files)
-    folders = [] if _is_whole(top) else [folder for folder in sorted(top.folders) if _has_dependency_file(top, folder)]
-    below = (Repository(paths, files, folder, top.budget) for folder in folders[:_FOLDERS_TRIED])
-    found = list(_try_folders(below, declared, name))
-    if len(found) > 1:
-        raise _several_roots(name, [spec.root for spec in found])
-    return found[0] if found else _understand_root(top, declared, name, ())
+    if folders := roots_below(top):
+        return _of_folders(top, folders, declared, name) or _understand_root(top, declared, name, ())
+    try:
+        return _understand_root(top, declared, name, ())
+    except _NothingHere:
+        found = _of_folders(top, folders_with_dependencies(top), declared, name)
+        if found is None:
+            raise
+        return found
 
 
-def _try_folders(folders: Iterable[Repository], declared: Declared, name: str) -> Iterator[AppSpec]:
-    for repository in folders:
-        with suppress(_NothingHere):
-            yield _understand_root(repository, declared, name, (_root_evidence(repository),))
+def _of_folders(top: Repository, folders: Iterable[str], declared: Declared, name: str) -> AppSpec | None:
+    """The one app among the folders; where there are several, the one that serves. A part of an app is none itself."""
+    found: list[AppSpec] = []
+    for folder in folders:
+        if not any(folder.startswith(f"{spec.root}/") for spec in found):
+            found += _try_folder(top.below(folder), declared, name)
+    chosen = [spec for spec in found if spec.process("web")] or found
+    if len(chosen) > 1:
+        raise _several_roots(name, [spec.root for spec in chosen])
+    return chosen[0] if chosen else None
+
+
+def _try_folder(repository: Repository, declared: Declared, name: str) -> Iterator[AppSpec]:
+    with suppress(_NothingHere):
+        yield _understand_root(repository, declared, name, (root_evidence(repository),))
 
 
 class _NothingHere(NoAppFound):
@@ -64,32 +80,12 @@ def _declares_web(declared: Declared) -> bool:
     return any(found.subject == _COMMAND for found in declared.evidence)
 
 
-def _is_whole(repository: Repository) -> bool:
-    """The top of the repository says by itself what it needs, so no folder below it is an app of its own."""
-    return dependencies.has_dependencies(repository) or bool(repository.text("Procfile"))
-
-
-def _has_dependency_file(repository: Repository, folder: str) -> bool:
-    if folder.startswith(".") or not folder.isprintable():
-        return False
-    return any(f"{folder}/{file}" in repository.paths for file in _ROOT_FILES)
-
-
-_ROOT_FILES = ("requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile.lock", "Pipfile", "setup.py")
-
-
-def _root_evidence(repository: Repository) -> Evidence:
-    path = next(file for file in _ROOT_FILES if file in repository.paths)
-    because = f"{repository.root}/{path} lists dependencies, and nothing does at the top"
-    return Evidence("app.root", repository.root, repository.place(path), Confidence.LIKELY, "folders", because)
-
-
 def _understand_root(repository: Repository, declared: Declared, name: str, more: Iterable[Evidence]) -> AppSpec:
     evidence = [*more, *declared.evidence, *(found for detector in DETECTORS for found in detector(repository))]
     apart = (entry_points.SUBJECT, programs.SUBJECT)
     settings = [found for found in evidence if found.subject not in apart and not is_fact(found.subject)]
     decisions = decide_all(settings)
-    _decide_command(evidence, decisions, name)
+    _decide_command(repository, evidence, decisions, name)
     _decide_import_root(evidence, decisions)
     if _COMMAND not in decisions:
         _decide_program(evidence, decisions, name)
@@ -118,7 +114,9 @@ def _is_command(subject: str) -> bool:
     return subject.startswith("processes.") and subject.endswith(".command")
 
 
-def _decide_command(evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str) -> None:
+def _decide_command(
+    repository: Repository, evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str
+) -> None:
     """The web command, from the application found and the servers among the dependencies.
 
     A hint such as a Dockerfile's counts where there is no application that is better than a hint, or several.
@@ -137,7 +135,8 @@ def _decide_command(evidence: Sequence[Evidence], decisions: dict[str, Decision]
     if chosen is None or (hint is not None and chosen.evidence[0].confidence is Confidence.POSSIBLE):
         return
     application = Application.parse(chosen.value)
-    server = choose_server(application, available)
+    python = decisions["app.python"].value if "app.python" in decisions else ""
+    server = choose_server(application, available, from_before=is_from_before(repository, python))
     place = chosen.evidence[0].place
     reasons = (*chosen.evidence, _server_evidence(application, server, evidence, place))
     decisions[entry_points.SUBJECT] = chosen
@@ -245,6 +244,12 @@ def _several_roots(name: str, roots: Sequence[str]) -> AmbiguousApp:
 def _nothing_found(repository: Repository, name: str) -> NoAppFound:
     broken = [path for path in repository.python_files if _is_broken(repository, path)][:3]
     where = "" if repository.root == "." else f", folder {repository.root}"
+    if template := min(filter(is_template, repository.paths), default=""):
+        return _NothingHere(
+            f"{name} is a template for repositories and no app",
+            context=f"{template}: the names in braces are to be filled in",
+            hint="Make a repository from it, with cookiecutter or copier, and deploy that.",
+        )
     return _NothingHere(
         f"Found no web app in {name}{where}",
         context="Looked for: a Procfile with a web process, Django's manage.py, and in "

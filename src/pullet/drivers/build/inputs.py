@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pullet.domain.errors import BuildFailed
 from pullet.domain.text_files import decoded
@@ -41,6 +42,17 @@ class Indexes:
             tuple(dict.fromkeys(self.find_links + other.find_links)),
             self.none or other.none,
         )
+
+
+_PUBLIC = (["pypi", "org"], ["pypi", "python", "org"])  # the second is gone, and old files still name it
+
+
+def is_public_index(url: str) -> bool:
+    """The index that is meant where none is named: the box knows how to reach it, directly or through a mirror."""
+    try:
+        return (urlsplit(url).hostname or "").split(".") in _PUBLIC
+    except ValueError:
+        return False
 
 
 NO_INDEXES = Indexes()

@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from pullet.domain.errors import BuildFailed
-from pullet.drivers.build.inputs import Indexes, TreeFiles, Wanted, refused
+from pullet.drivers.build.inputs import Indexes, TreeFiles, Wanted, is_public_index, refused
 
 _BUILDABLE = ("setup.py", "setup.cfg", "pyproject.toml")
 
@@ -124,10 +124,15 @@ def pipfile_line(name: str, value: object, place: str, *, hashes: bool = False) 
     return f"{name}{extras}{spec}{marker}{tail}"
 
 
+def _is_default(source: Mapping[str, Any]) -> bool:
+    return source.get("name") == "pypi" or is_public_index(str(source.get("url", "")))
+
+
 def pipfile_indexes(sources: object) -> Indexes:
-    """Those that Pipenv does not add by itself: its own default is named `pypi`, and there the box's default holds."""
+    """Those that Pipenv does not add by itself: its own default is named `pypi`, and there the box's default holds.
+    Old files give no name, and an address of the default that is gone."""
     entries = [dict(source) for source in sources if isinstance(source, Mapping)] if isinstance(sources, list) else []
-    urls = [str(entry.get("url", "")) for entry in entries if entry.get("name") != "pypi"]
+    urls = [str(entry.get("url", "")) for entry in entries if not _is_default(entry)]
     for url in urls:
         if not url.startswith(("http://", "https://")) or "$" in url:
             raise refused("Pipfile", url, "names an index that is not on http(s), or that needs a variable")

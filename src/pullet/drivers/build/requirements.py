@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pullet.domain.errors import BuildFailed
 from pullet.drivers.build.inputs import (
     NAMED,
+    NO_INDEXES,
     ON_NETWORK,
     USES_VARIABLE,
     Indexes,
@@ -18,6 +19,7 @@ from pullet.drivers.build.inputs import (
     Wanted,
     check_requirement,
     inside,
+    is_public_index,
     refused,
     variable,
 )
@@ -127,6 +129,8 @@ def _indexes(line: _Line, name: str, value: str) -> Indexes:
         return Indexes(none=True)
     if not re.match(r"https?://\S+$", value):
         raise refused(line.place, line.text, "names an index that is not on http(s)")
+    if name in {"-i", "--index-url", "--extra-index-url"} and is_public_index(value):
+        return NO_INDEXES
     if name in {"-i", "--index-url"}:
         return Indexes(default=value)
     return Indexes(extra=(value,)) if name == "--extra-index-url" else Indexes(find_links=(value,))

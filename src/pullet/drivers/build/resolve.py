@@ -11,7 +11,7 @@ import asyncio
 import json
 import posixpath
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from pullet.domain.app import AppSpec, DependencyKind
+from pullet.domain.app import AppSpec, DependencyKind, Server
 from pullet.domain.command import Command
 from pullet.domain.errors import BuildFailed, CommandFailed
 from pullet.drivers.build.changes import asked, changed_spec, changed_wanted, is_replaced, replaced
@@ -146,7 +146,8 @@ class Resolver:
         spec = question.spec
         gone = {entry for entry in exact.entries if is_replaced(spec, entry) or entry_name(entry) in asked(spec)}
         names = {entry_name(entry) for entry in exact.entries if entry not in gone}
-        extra = tuple(one for one in spec.dependencies.extra if "[" in one or requirement_name(one) not in names)
+        own = spec.dependencies.extra
+        extra = tuple(_within(one, names) for one in own if "[" in one or requirement_name(one) not in names)
         extra += tuple(replaced(spec, entry) for entry in exact.entries if is_replaced(spec, entry))
         if not extra:
             return exact
@@ -162,14 +163,14 @@ class Resolver:
             preferred = None if wanted.exclude_newer else previous
             await asyncio.to_thread(_lay_out, scratch, question.files.top, wanted, preferred)
             write_lines(scratch / BUILD_CONSTRAINTS, job.build_constraints)
-            text = await self._compiled(job, scratch, wanted)
+            text = await self._compiled(job, scratch, wanted, _servers(question.spec))
             return Lock(from_uv(text, _WHAT, local_prefix=f"{scratch}/tree"), wanted.indexes)
 
-    async def _compiled(self, job: Job, scratch: Path, wanted: Wanted) -> str:
+    async def _compiled(self, job: Job, scratch: Path, wanted: Wanted, always: Sequence[str]) -> str:
         """Wheels only, as Pullet itself; where that cannot be, again with builds allowed, confined."""
         if not wanted.projects:
             try:
-                command = self._command(job, scratch, wanted, foreign=False)
+                command = self._command(job, scratch, wanted, always, foreign=False)
                 return (await self.workshop.own(until_error(quiet(job)), command)).text
             except CommandFailed as err:
                 if job.wheels_only and (needs_build(err.output) or needs_other_python(err.output)):
@@ -177,18 +178,33 @@ class Resolver:
                 if not needs_build(err.output) and not _from_git(wanted):
                     raise failure(err.output, _WHAT) from err
                 job.log("A dependency has no wheel for this Python: its metadata is built, confined.")
-        command = self._command(job, scratch, wanted, foreign=True)
+        command = self._command(job, scratch, wanted, always, foreign=True)
         self.workshop.sandbox.hand_over(scratch, job.app)
         done = await self.workshop.judged(quiet(job), command, (scratch, _cache_of(command)), what=_WHAT)
         return done.text
 
-    def _command(self, job: Job, scratch: Path, wanted: Wanted, *, foreign: bool) -> Command:
+    def _command(self, job: Job, scratch: Path, wanted: Wanted, always: Sequence[str], *, foreign: bool) -> Command:
         uv = self.workshop.foreign_uv(job.app, scratch) if foreign else self.workshop.uv
         given = {CONSTRAINTS: wanted.constraints, OVERRIDES: wanted.overrides, BUILD_CONSTRAINTS: job.build_constraints}
         files = [name for name, lines in given.items() if lines]
         newest = wanted.exclude_newer
         python = job.interpreter.path
-        return uv.compile(python, scratch, wanted.indexes, files=files, build=foreign, exclude_newer=newest)
+        return uv.compile(
+            python, scratch, wanted.indexes, files=files, build=foreign, exclude_newer=newest, always=always
+        )
+
+
+def _within(requirement: str, locked: Container[str]) -> str:
+    """What Pullet adds, in the version that the lock has it in: `uvicorn[standard]` of `uvicorn[standard]>=0.34`."""
+    parsed = Requirement(requirement)
+    extras = f"[{','.join(sorted(parsed.extras))}]" if parsed.extras else ""
+    return f"{parsed.name}{extras}" if canonicalize_name(parsed.name) in locked else requirement
+
+
+def _servers(spec: AppSpec) -> list[str]:
+    """Those that Pullet adds: of today, also to an app of long ago."""
+    names = (requirement_name(line) for line in spec.dependencies.extra)
+    return [name for name in names if name in set(Server)]
 
 
 def _cache_of(command: Command) -> Path:

@@ -12,6 +12,10 @@ from pullet.drivers.build.settings import SYSTEM_PATH, url_secrets
 
 CONSTRAINTS, OVERRIDES, BUILD_CONSTRAINTS = "constraints.txt", "overrides.txt", "build-constraints.txt"
 _OPTIONS = {CONSTRAINTS: "--constraint", OVERRIDES: "--override", BUILD_CONSTRAINTS: "--build-constraint"}
+_NEVER = "9999-01-01T00:00:00Z"
+_BUILDABLE = "2021-06-01T00:00:00Z"
+"""Source packages are built with setuptools 40.8 or later, whatever their age; that of this day, 57, still knows all
+that packages without a pyproject.toml do."""
 _OUTPUT_LIMIT = 16 << 20  # bytes; a resolution is read from standard output, hashes and all
 
 
@@ -34,16 +38,18 @@ class Uv:
         files: Sequence[str],
         build: bool,
         exclude_newer: str = "",
+        always: Sequence[str] = (),
     ) -> Command:
         """Resolve `requirements.in` of the scratch folder, preferring what `lock.txt` has; the lock is printed.
 
         `files`: which of constraints.txt, overrides.txt and build-constraints.txt are there.
+        `always`: packages in any version, whatever `exclude_newer` says.
         """
         argv = ["pip", "compile", "requirements.in", "--output-file", "lock.txt", "--python", python]
         argv += ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
         for file in files:
             argv += [_OPTIONS[file], file]
-        argv += ["--exclude-newer", exclude_newer] if exclude_newer else []
+        argv += _as_of(exclude_newer, always) if exclude_newer else []
         argv += [] if build else ["--no-build"]
         return self._command(argv, scratch, indexes)
 
@@ -101,6 +107,13 @@ class Uv:
             output_limit=_OUTPUT_LIMIT,
             secrets=(*self.secrets, *url_secrets(named)),
         )
+
+
+def _as_of(moment: str, always: Sequence[str]) -> list[str]:
+    """Also uv's own build requirement is of that time, but never older than uv itself needs."""
+    exempt = [f"{name}={_NEVER}" for name in always]
+    exempt += [f"setuptools={_BUILDABLE}"] if moment < _BUILDABLE else []
+    return ["--exclude-newer", moment, *(word for each in exempt for word in ("--exclude-newer-package", each))]
 
 
 def index_settings(environment: Mapping[str, str], indexes: Indexes) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from pullet.analysis.detection.drivers import PACKAGES, needed_by
@@ -14,6 +15,7 @@ from pullet.domain.app import Confidence, DependencyKind, Evidence
 SUBJECT = "dependencies"
 SERVER_SUBJECT = "server"
 _INCLUDES = 10  # requirement files that others may include with -r
+_PATTERNS, _PATTERN = 50, 60  # of a workspace's members, and the characters of each of their parts
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?")
 _REQUIREMENTS = (
     "requirements.txt",
@@ -40,6 +42,9 @@ class Requirement(NamedTuple):
 
 
 def detect(repository: Repository) -> Iterable[Evidence]:
+    if lock := _workspace_lock(repository):
+        because = f"uv.lock at the top is the workspace's, of which {repository.root} is a member"
+        yield Evidence(SUBJECT, lock, repository.top.place("uv.lock"), Confidence.LIKELY, "dependencies", because)
     for path in _installable(repository):
         because = f"{path} lists the dependencies"
         yield Evidence(SUBJECT, path, repository.place(path), Confidence.LIKELY, "dependencies", because)
@@ -85,6 +90,26 @@ def _installable(repository: Repository) -> Iterator[str]:
         ("setup.cfg", "[options]" in repository.text("setup.cfg")),
     )
     return (path for path, usable in candidates if usable and path in repository.paths)
+
+
+def _workspace_lock(repository: Repository) -> str:
+    """The path of the lock that a member of a uv workspace shares; empty where it has one of its own or is none."""
+    uv = _table(_table(repository.top.toml("pyproject.toml"), "tool"), "uv")
+    workspace, root = _table(uv, "workspace"), repository.root
+    if root == "." or "uv.lock" in repository.paths or "uv.lock" not in repository.top.paths:
+        return ""
+    is_member = _is_among(root, workspace, "members") and not _is_among(root, workspace, "exclude")
+    return "../" * (root.count("/") + 1) + "uv.lock" if is_member and _is_project(repository) else ""
+
+
+def _is_among(folder: str, workspace: dict[str, Any], key: str) -> bool:
+    patterns = (each.strip("/").split("/") for each in _list(workspace, key)[:_PATTERNS] if isinstance(each, str))
+    parts = folder.split("/")
+    return any(
+        len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern))
+        for pattern in patterns
+        if max(map(len, pattern)) < _PATTERN
+    )
 
 
 def _is_project(repository: Repository) -> bool:

@@ -26,6 +26,7 @@ _SETTINGS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 _MANIFESTS = ("staticfiles.json", "manifest.json")
 _MANIFEST_STORAGE = re.compile(r"Manifest\w*Storage|\bdjango_(?:on_)?heroku\b")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,9}")
+_DEPTH = 3  # folders above manage.py
 _SETTINGS_FILES = 6  # a settings module and those that it star-imports
 
 
@@ -95,13 +96,18 @@ def _own_factory(repository: Repository, project: _Project) -> Iterator[Evidence
 
 
 def _project(repository: Repository) -> _Project | None:
-    """manage.py at the root, else in the one folder below it that has one."""
-    found = []
-    for path in ("manage.py", *sorted(f"{folder}/manage.py" for folder in repository.folders)):
-        if path in repository.paths and (setting := _default_settings(repository, path)):
-            found.append(_Project(path, *setting))
-    at_root = [project for project in found if project.folder == "."]
-    return at_root[0] if at_root else found[0] if len(found) == 1 else None
+    """The one of the nearest manage.py; none where several are as near and no other platform's file or server's module
+    could say which."""
+    found = [
+        _Project(path, *setting) for path in _managers(repository) if (setting := _default_settings(repository, path))
+    ]
+    nearest = [project for project in found if project.manage.count("/") == found[0].manage.count("/")]
+    return nearest[0] if len(nearest) == 1 else None
+
+
+def _managers(repository: Repository) -> list[str]:
+    found = (path for path in repository.python_files if PurePosixPath(path).name == "manage.py")
+    return [path for path in found if path.count("/") <= _DEPTH]
 
 
 def _default_settings(repository: Repository, path: str) -> tuple[str, int] | None:

@@ -31,6 +31,7 @@ STEMS = {
 }
 UNUSUAL = 5
 _RE_EXPORTERS = frozenset({"wsgi", "asgi", "main", "application", "server", "run"})
+_NEAR = 1  # folders above a file of a usual name that is read whatever it imports: `app = create_app({...})`
 _DEPTH = 4  # folders above a module that may be an entry point
 _LINKS = 4  # modules between a name and the place where the application is made
 
@@ -84,7 +85,9 @@ class _Reader:
     def likely_files(self) -> Iterator[str]:
         for path in self.repository.python_files:
             if path.count("/") <= _DEPTH and (
-                PurePosixPath(path).stem in _RE_EXPORTERS or _is_telling(self.repository.text(path))
+                PurePosixPath(path).stem in _RE_EXPORTERS
+                or (path.count("/") <= _NEAR and PurePosixPath(path).stem in STEMS)
+                or _is_telling(self.repository.text(path))
             ):
                 yield path
 
