@@ -112,6 +112,8 @@ CASES: list[tuple[str, str, str, str]] = [
      "Python 2"),
     ("build", trace("whitenoise.storage.MissingFileError: The file 'a/b.eot' could not be found with <whitenoise>."),
      "static missing", "refers to a/b.eot"),
+    ("start", trace("ModuleNotFoundError: No module named 'django.utils.six.moves'"), "python 3.11", "six.moves"),
+    ("start", trace("RuntimeError: __class__ not set defining 'BaseUser' as <class 'x'>."), "", "__class__ not"),
     ("start", "", "", ""),
 ]  # fmt: skip
 

@@ -51,8 +51,12 @@ async def test_an_address_in_the_fleet_file_takes_the_place_of_a_detected_servic
     assert apply_overrides(spec, environment({"REDIS_URL": "x"}, {"DATABASE_URL": "age:x"})).services == ()
 
 
-async def test_tls_is_not_demanded_of_a_database_on_this_box() -> None:
-    for setting in ("OPTIONS = {'sslmode': 'require'}", "import django_heroku\ndjango_heroku.settings(locals())"):
+async def test_tls_is_not_demanded_where_there_is_none() -> None:
+    for setting in (
+        "OPTIONS = {'sslmode': 'require'}",
+        "import django_heroku\ndjango_heroku.settings(locals())",
+        "if os.environ.get('HTTPS', 'on') == 'on':\n    SECURE_SSL_REDIRECT = True",
+    ):
         spec = await understood({**DJANGO, "shop/settings.py": SETTINGS + setting})
         assert dict(spec.variables)["PULLET_SETTINGS_MODULE"] == "shop.settings"
         assert not spec.hosts

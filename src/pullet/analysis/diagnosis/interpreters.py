@@ -22,6 +22,8 @@ _REMOVED: dict[str, Minor] = {
     module: minor for minor, modules in _REMOVED_MODULES.items() for module in modules.split()
 }
 _REMOVED_NAMES: tuple[tuple[str, Minor], ...] = (
+    (r"__class__ not set defining '\w+'", (3, 8)),  # metaclasses of Django up to 1.10
+    (r"No module named '[\w.]{0,80}\bsix\.moves", (3, 12)),  # a copy of six from before find_spec
     (r"cannot import name '\w+' from 'collections'|module 'collections' has no attribute", (3, 10)),
     (r"cannot import name '?gcd'? from '?fractions", (3, 9)),
     (r"module '(?:base64|array)' has no attribute '(?:decodestring|encodestring|tostring)'", (3, 9)),

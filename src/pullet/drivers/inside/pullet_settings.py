@@ -2,7 +2,7 @@
 
 Put in front of settings that were written for one other place. Their ALLOWED_HOSTS gets the names that the router leads
 here, or Django would refuse every visitor with 400. TLS is not demanded of a database on this box, to which no network
-leads. Nothing else is changed. Any Python from 3.8 on, any Django.
+leads, and who leads visitors to HTTPS is the router. Nothing else is changed. Any Python from 3.8 on, any Django.
 """
 
 import importlib
@@ -10,6 +10,8 @@ import os
 
 _own = importlib.import_module(os.environ["PULLET_SETTINGS_MODULE"])
 globals().update({name: getattr(_own, name) for name in dir(_own) if name.isupper()})
+
+SECURE_SSL_REDIRECT = False
 
 _known, _added = getattr(_own, "ALLOWED_HOSTS", []), os.environ.get("PULLET_ALLOWED_HOSTS")
 if _added and isinstance(_known, (list, tuple, set)) and "*" not in _known:

@@ -139,6 +139,7 @@ def variables(place: Workplace) -> Mapping[str, str]:
         "PORT": "8000",
         **paths,
         **given,
+        "VIRTUAL_ENV": str(Path(place.python).parents[1]),  # uWSGI's files look for it
         "PATH": f"{Path(place.python).parent}:{given.get('PATH', _PATH)}",
     }
 

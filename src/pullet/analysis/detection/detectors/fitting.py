@@ -1,7 +1,7 @@
 """Django settings written for one other place: what they say of it is fitted to this one while they are loaded.
 
-Two things only, by drivers/inside/pullet_settings.py: ALLOWED_HOSTS in code that names other hosts, and TLS demanded of
-a database that is on this box.
+Three things only, by drivers/inside/pullet_settings.py: ALLOWED_HOSTS in code that names other hosts, TLS demanded of a
+database that is on this box, and a redirect to HTTPS, which is the router's to make where it has a certificate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ def detect(repository: Repository) -> Iterable[Evidence]:
     settings = django.settings_of(repository)
     if settings is None or any(_NO_MODULE.search(text) for text in settings.texts):
         return
-    reasons = [*_other_hosts(repository, settings), *_tls(repository, settings)]
+    reasons = [
+        *_other_hosts(repository, settings),
+        *_tls(repository, settings),
+        *_redirect(repository, settings),
+    ]
     for place, because in reasons[:1]:
         yield Evidence(f"variables.{SETTINGS_VARIABLE}", settings.module, place, Confidence.LIKELY, _DETECTOR, because)
     for place, because in _other_hosts(repository, settings):
@@ -52,3 +56,12 @@ def _tls(repository: Repository, settings: django.Settings) -> Iterator[tuple[Pl
         if found := (DEMANDS_TLS.search(text) or _HEROKU.search(text)):
             place = repository.place(path, text.count("\n", 0, found.start()) + 1)
             yield place, f"{found[0].rstrip('(')} demands TLS of the database: not of one on this box"
+
+
+def _redirect(repository: Repository, settings: django.Settings) -> Iterator[tuple[Place, str]]:
+    written = settings.values.get("SECURE_SSL_REDIRECT")
+    if written is None or (isinstance(written, ast.Constant) and not written.value):
+        return
+    if not variables_in(repository, settings, "SECURE_SSL_REDIRECT"):
+        place = repository.place(settings.files["SECURE_SSL_REDIRECT"], written.lineno)
+        yield place, "SECURE_SSL_REDIRECT of the settings leads to HTTPS: the router does that where it can"
