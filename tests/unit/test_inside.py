@@ -54,7 +54,8 @@ def test_tls_is_not_demanded_of_a_database_on_this_box(tmp_path: Path) -> None:
         "DATABASES = {'a': {'ENGINE': 'x.sqlite3', 'OPTIONS': dict(R)}, 'b': {'HOST': '127.0.0.1', 'OPTIONS': dict(R)},"
         " 'c': {'HOST': 'db.example', 'OPTIONS': dict(R)}, 'd': {'ENGINE': 'x.sqlite3'}}\n"
     )
-    code = "import pullet_settings as s; print([one.get('OPTIONS') for one in s.DATABASES.values()], s.SECURE_SSL_REDIRECT)"
+    options = "[one.get('OPTIONS') for one in s.DATABASES.values()]"
+    code = f"import pullet_settings as s; print({options}, s.SECURE_SSL_REDIRECT)"
     said = run(tmp_path, code, PULLET_SETTINGS_MODULE="own")
     assert said == "[{}, {'sslmode': 'prefer'}, {'sslmode': 'require'}, None] False"
 
