@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -58,11 +59,20 @@ def import_root(repository: Repository, path: str, imported: Collection[str]) ->
     first = top.split("/", 1)[0]
     if any(module == first or module.startswith(f"{first}.") for module in imported):
         return "."  # it calls its own folder a package
+    if top != "." and _names_itself(repository, path, top):
+        return top
     if top in (".", "src") or not all(part.isidentifier() for part in top.split("/")):
         return top
     if _has_neighbour(repository, top, imported):
         return top
     return "src" if top.startswith("src/") else "."
+
+
+def _names_itself(repository: Repository, path: str, top: str) -> bool:
+    """Whether the file imports the outermost package around it by that package's own name, wherever in its code."""
+    package = path.removeprefix(f"{top}/").partition("/")[0]
+    own = re.compile(rf"^[ \t]*(?:from|import)[ \t]+{re.escape(package)}\b", re.MULTILINE)
+    return own.search(repository.text(path)) is not None
 
 
 def above_packages(repository: Repository, folder: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from shlex import quote
 
+from pullet.analysis.detection import vendors
 from pullet.analysis.detection.application import WSGI, Application
 from pullet.analysis.detection.detectors import entry_points
 from pullet.analysis.detection.detectors.dependencies import requirements
@@ -133,12 +134,20 @@ def _default_settings(repository: Repository, path: str) -> tuple[str, int] | No
 
 
 def _settings_module(repository: Repository, project: _Project) -> tuple[str, tuple[str, int]]:
-    """wsgi.py knows better than manage.py, which developers use: there the two often differ on purpose."""
+    """What another platform's file sets is set here too. Else wsgi.py knows better than manage.py, which developers
+    use: there the two often differ on purpose."""
+    if told := min(_told(repository), key=lambda found: found.confidence, default=None):  # `likely` before `possible`
+        return told.value, (told.place.path.removeprefix(f"{repository.root}/"), told.place.line)
     package = project.inside(project.settings.split(".", 1)[0])
     for path in (f"{package}/wsgi.py", f"{package}/asgi.py"):
         if setting := _default_settings(repository, path):
             return setting[0], (path, setting[1])
     return project.settings, (project.manage, project.line)
+
+
+def _told(repository: Repository) -> Iterator[Evidence]:
+    said = (found for found in vendors.detect(repository) if found.subject == f"variables.{_SETTINGS_VARIABLE}")
+    return (found for found in said if _MODULE.fullmatch(found.value))
 
 
 def _read_settings(repository: Repository, project: _Project, module: str) -> Settings:
