@@ -18,7 +18,7 @@ _ASIDE = {"tests", "test", "testing", "fixtures", "e2e", "docs", "doc", "example
 _LEFT_OUT = _VENDORED | _GENERATED | _ASIDE | {"templates", "notebooks", "virtualenv"}
 _MANIFEST = re.compile(
     r"Procfile(\.prod(uction)?)?|procfile|Pipfile(\.lock)?|runtime\.txt|\.python-version|app\.json|pyproject\.toml|pullet\.toml|poetry\.lock|uv\.lock"
-    r"|setup\.(py|cfg)|[\w.-]*requirements[\w.-]*\.txt"
+    r"|setup\.(py|cfg)|environment\.ya?ml|[\w.-]*requirements[\w.-]*\.txt"
 )
 _VENDOR = re.compile(
     # other platforms' files, from the top of the repository or the app's folder

@@ -93,7 +93,17 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
     decisions |= decide_workers(evidence, decisions) | decide_generated(decisions)
     decisions |= decide_demanded(evidence, decisions)
     decisions |= decide_schema(evidence, decisions)
+    decisions |= dict(_decide_lists(decisions))
     return replace(assemble(repository.root, decisions), personality=personality_of(decisions, evidence))
+
+
+def _decide_lists(decisions: Mapping[str, Decision]) -> Iterator[tuple[str, Decision]]:
+    """Dependencies that no file lists: all that were found, each with its place."""
+    for subject in (dependencies.LISTED, dependencies.UNKNOWN):
+        if found := decisions.get(subject):
+            every = (*found.evidence[:1], *found.runners_up)
+            value = "\n".join(each.value for each in every)
+            yield subject, Decision(subject, value, tuple(replace(each, value=value) for each in every))
 
 
 def _decide_services(evidence: Sequence[Evidence], decisions: dict[str, Decision]) -> None:
