@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -58,11 +59,23 @@ def import_root(repository: Repository, path: str, imported: Collection[str]) ->
     first = top.split("/", 1)[0]
     if any(module == first or module.startswith(f"{first}.") for module in imported):
         return "."  # it calls its own folder a package
+    if top != folder_of(path) and _is_called(repository, top, path):
+        return top
     if top in (".", "src") or not all(part.isidentifier() for part in top.split("/")):
         return top
     if _has_neighbour(repository, top, imported):
         return top
     return "src" if top.startswith("src/") else "."
+
+
+def _is_called(repository: Repository, top: str, path: str) -> bool:
+    """Whether the code around imports the file's package by its bare name, as if `top` were on sys.path."""
+    package = path.removeprefix(f"{top}/").split("/", 1)[0]
+    if _importable(repository, package):
+        return False
+    says = re.compile(rf"^[ \t]*(?:from|import)[ \t]+{re.escape(package)}[. \t]", re.MULTILINE)
+    around = (each for each in repository.python_files if each.startswith(f"{top}/"))
+    return any(says.search(repository.text(each)) for each in around)
 
 
 def above_packages(repository: Repository, folder: str) -> str:

@@ -37,7 +37,7 @@ def _commands(evidence: Sequence[Evidence], fact: str, subject: str, program: st
 
 
 def _program(decisions: Mapping[str, Decision]) -> str:
-    """`FLASK_APP=shop:create_app flask`, which every version takes; empty where the app is not of a framework with commands."""
+    """`FLASK_APP=shop:create_app flask`, which every version takes; empty where the framework has no commands."""
     chosen = decisions.get(entry_points.SUBJECT)
     if chosen is None:
         return ""

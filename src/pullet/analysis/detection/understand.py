@@ -146,7 +146,8 @@ def _decide_command(
     reasons = (*chosen.evidence, _server_evidence(application, server, evidence, place))
     decisions[entry_points.SUBJECT] = chosen
     others = (*hint.evidence[:1], *hint.runners_up) if hint is not None else ()
-    decisions[_COMMAND] = Decision(_COMMAND, serve(server, application), reasons, others)
+    command = serve(server, application, entry_points.patched_by(repository, chosen.evidence[0].place.path))
+    decisions[_COMMAND] = Decision(_COMMAND, command, reasons, others)
     if application.import_root != ".":
         because = f"{application.module} is imported from there"
         root = Evidence(_PATH, application.import_root, place, Confidence.LIKELY, "entry points", because)

@@ -27,6 +27,17 @@ _SHOWN = {
     "chainlit": "chainlit run {file}",
     "solara": "solara run {file}",
     "mesop": "mesop {file}",
+    "shiny": "shiny run {file}",
+    "panel": "panel serve {file}",
+    "bokeh": "bokeh serve {file}",
+    "marimo": "marimo run {file}",
+}
+_ONLY_WHERE = {
+    # words that tell a page from other code that imports the package
+    "shiny": ("shiny.express", "App("),
+    "panel": (".servable(",),
+    "bokeh": ("curdoc(",),
+    "marimo": ("marimo.App(",),
 }
 _SHOWN_FIRST = ("streamlit_app", "app", "main", "home", "dashboard")
 # What is imported -> the functions and methods by which a script serves with it.
@@ -39,17 +50,24 @@ _SERVING = {
     "eventlet": ("server",),
     "fasthtml": ("serve",),
     "flask": ("run",),
+    "flet": ("app", "run"),
     "gevent": ("serve_forever",),
     "gradio": ("launch",),
     "http.server": ("serve_forever",),
     "hypercorn": ("serve", "run"),
+    "justpy": ("justpy",),
+    "litserve": ("run",),
+    "microdot": ("run",),
     "nicegui": ("run",),
+    "pywebio": ("start_server",),
     "quart": ("run",),
     "robyn": ("start",),
     "sanic": ("run", "serve", "prepare"),
     "socketserver": ("serve_forever",),
+    "taipy": ("run",),
     "tornado": ("listen", "bind", "start"),
     "uvicorn": ("run",),
+    "vizro": ("run",),
     "waitress": ("serve",),
     "web": ("run",),
     "websockets": ("serve",),
@@ -80,6 +98,9 @@ def _programs(repository: Repository, path: str) -> Iterator[Evidence]:
     tree = repository.module(path)
     imported = set(_imported(tree)) if tree else set()
     for package, command in _SHOWN.items():
+        words = _ONLY_WHERE.get(package)
+        if words and not any(word in repository.text(path) for word in words):
+            continue
         if package in imported and "pages" not in PurePosixPath(path).parts[:-1]:
             because = f"{path} is a page of {package.title()}"
             yield _say(repository, path, 1, command.format(file=quote(path)), because, Confidence.LIKELY)
