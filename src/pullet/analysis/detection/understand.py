@@ -42,6 +42,8 @@ def understand(paths: Collection[str], files: Mapping[str, bytes], declared: Dec
         return _understand_root(Repository(paths, files, declared.root), declared, name, ())
     declared = declared or Declared(".")
     top = Repository(paths, files)
+    if "cookiecutter.json" in top.paths and any(map(is_template, top.paths)):
+        raise _nothing_found(top, name)
     if folders := roots_below(top):
         return _of_folders(top, folders, declared, name) or _understand_root(top, declared, name, ())
     try:

@@ -133,7 +133,7 @@ class _Reader:
                 verb = "is made by" if link.called else "comes from"
                 because = f"{name}, a {made.framework} application, {verb} {link.source}"
                 found[name] = Offer(made, link.line, because)
-        return found or dict(_of_its_name(path, facts))
+        return dict(_of_its_name(path, facts)) | found
 
     def follow(self, path: str, link: Link, steps: int = _LINKS) -> Made | None:
         """The application that a link leads to in another module of the repository."""
