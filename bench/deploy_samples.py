@@ -1,5 +1,5 @@
 """Public repositories as they are: `python -m bench.deploy_samples [--sources FOLDER] [--only TEXT] [--json FILE]`.
-Any other: `--repository OWNER/NAME[@COMMIT][:FOLDER]`, as often as you like; one with any answer under 500 at / is good.
+Any other: `--repository OWNER/NAME[@COMMIT][:FOLDER]`, as often as you like; any answer under 500 at / is good.
 
 Each is pushed to a Pullet with no configuration, and its pages are asked for. A repository comes from GitHub, or from
 `FOLDER/owner+name/repo` (bare) where it is there. Seconds: the build step, and from the push to the first right answer.
@@ -120,7 +120,7 @@ def ask(port: int, host: str, page: Page) -> tuple[int, str]:
 
 
 def fits(page: Page, status: int, body: str) -> bool:
-    return (status == page.status or page.status == ANY and status < 500) and page.text in body
+    return (status == page.status or (page.status == ANY and status < 500)) and page.text in body
 
 
 def show(result: Result) -> None:

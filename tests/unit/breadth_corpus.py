@@ -163,7 +163,7 @@ SHAPES = [
             "requirements.txt": "flask\ngunicorn",
             "app.py": "from website.app import create_app\napp = create_app({'KEY': 1})\n",
             "website/__init__.py": "",
-            "website/app.py": "from flask import Flask\ndef create_app(config=None):\n    app = Flask('x')\n    return app\n",
+            "website/app.py": "from flask import Flask\ndef create_app(config=None):\n    return Flask('x')\n",
         },
         "gunicorn --threads 4 app:app",
         path="requirements.txt",
