@@ -123,3 +123,66 @@ def test_what_conda_lists() -> None:
 def test_conda_beside_another_list_says_nothing() -> None:
     files = {"app.py": FLASK, "environment.yml": CONDA, "requirements.txt": "flask"}
     assert understood(files).dependencies.path == "requirements.txt"
+
+
+TWO = {"requirements.txt": "fastapi\nuvicorn", "shop/main.py": FASTAPI, "admin/main.py": FASTAPI}
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("README.md", "# Shop\n\n```\npip install -r requirements.txt\nuvicorn shop.main:app --reload\n```\n"),
+        ("Makefile", "test:\n\tpytest\nrun:\n\tpython shop/main.py\n"),
+        ("justfile", "serve:\n    python -m shop.main\n"),
+    ],
+)
+def test_a_hint_settles_a_tie(file: str, text: str) -> None:
+    spec = understood(TWO | {file: text})
+    assert web(TWO | {file: text}) == "uvicorn shop.main:app"
+    row = next(row for row in explain(spec) if row.setting == "application")
+    assert f"which {file}:" in row.why
+    assert row.instead_of == ("asgi admin.main:app (admin/main.py:2)",)
+
+
+@pytest.mark.parametrize("text", ["", "uvicorn other:app", "uvicorn shop.main:app admin.main:app", "see shop.main:app"])
+def test_a_hint_that_says_nothing(text: str) -> None:
+    with pytest.raises(AmbiguousApp):
+        understood(TWO | {"README.md": text})
+
+
+def test_a_hint_never_outweighs_code() -> None:
+    files = {"requirements.txt": "flask\ngunicorn", "app.py": FLASK, "old/thing.py": FLASK}
+    assert web(files | {"README.md": "python old/thing.py"}) == "gunicorn --threads 4 app:app"
+
+
+PROJECT = """[project]
+name = "shop"
+dependencies = ["aiohttp"]
+[project.scripts]
+shop = "shop.cli:main"
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "command"),
+    [
+        ("def main():\n    web.run_app(web.Application())\n", 'python -c "from shop.cli import main; main()"'),
+        (
+            "@main.command()\ndef serve():\n    web.run_app(web.Application())\n",
+            'python -c "from shop.cli import main; main()" serve',
+        ),
+    ],
+)
+def test_a_program_of_the_project_that_serves(code: str, command: str) -> None:
+    files = {
+        "pyproject.toml": PROJECT,
+        "src/shop/__init__.py": "",
+        "src/shop/cli.py": f"from aiohttp import web\n{code}",
+    }
+    assert web(files) == command
+
+
+def test_a_program_of_the_project_that_does_not_serve() -> None:
+    files = {"pyproject.toml": PROJECT, "shop/cli.py": "import aiohttp\ndef main():\n    print('hello')\n"}
+    with pytest.raises(NoAppFound):
+        understood(files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -15,6 +15,7 @@ from pullet.analysis.detection.backing import decide_services, decide_workers, d
 from pullet.analysis.detection.decide import Rank, Tie, decide, decide_all
 from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points, programs
 from pullet.analysis.detection.frameworks import OBJECT_NAMES
+from pullet.analysis.detection.hints import settle
 from pullet.analysis.detection.needs import address_guesses, decide_demanded, decide_generated
 from pullet.analysis.detection.repository import Repository
 from pullet.analysis.detection.roots import folders_with_dependencies, root_evidence, roots_below
@@ -88,7 +89,7 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
     _decide_command(repository, evidence, decisions, name)
     _decide_import_root(evidence, decisions)
     if _COMMAND not in decisions:
-        _decide_program(evidence, decisions, name)
+        _decide_program(repository, evidence, decisions, name)
     if not any(_is_command(subject) for subject in decisions):
         raise _nothing_found(repository, name)
     _decide_services(evidence, decisions)
@@ -138,7 +139,9 @@ def _decide_command(
     except Tie as tie:
         if hint is not None:
             return
-        raise _ambiguous(name, tie.tied, available) from None
+        chosen = _settled(repository, tie.tied, _targets)
+        if chosen is None:
+            raise _ambiguous(name, tie.tied, available) from None
     if chosen is None or (hint is not None and chosen.evidence[0].confidence is Confidence.POSSIBLE):
         return
     application = Application.parse(chosen.value)
@@ -177,12 +180,36 @@ _SETS_PATH = re.compile(r"--(chdir|app-dir|pythonpath)\b(?!=\.( |$))|\bcd ")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")
 
 
-def _decide_program(evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str) -> None:
+def _settled(
+    repository: Repository, tied: Sequence[Evidence], names: Callable[[Evidence], Sequence[str]]
+) -> Decision | None:
+    found = settle(tied, names, repository)
+    if found is None:
+        return None
+    others = tuple(each for each in tied if each.value != found.value)
+    return Decision(found.subject, found.value, (found,), others)
+
+
+def _targets(evidence: Evidence) -> Sequence[str]:
+    """`shop.main:app`, `shop/main.py`, `shop.main`."""
+    application = Application.parse(evidence.value)
+    return (f"{application.module}:{application.name}", evidence.place.path, application.module)
+
+
+def _words(evidence: Evidence) -> Sequence[str]:
+    return (evidence.place.path, evidence.value.split()[-1])
+
+
+def _decide_program(
+    repository: Repository, evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str
+) -> None:
     """The web command of an app that serves by itself."""
     try:
         chosen = decide(programs.SUBJECT, evidence, programs.rank)
     except Tie as tie:
-        raise _ambiguous_programs(name, tie.tied) from None
+        chosen = _settled(repository, tie.tied, _words)
+        if chosen is None:
+            raise _ambiguous_programs(name, tie.tied) from None
     if chosen is not None:
         decisions[_COMMAND] = Decision(_COMMAND, chosen.value, chosen.evidence, chosen.runners_up)
 

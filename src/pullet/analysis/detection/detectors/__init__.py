@@ -17,6 +17,7 @@ from pullet.analysis.detection.detectors import (
     programs,
     python_version,
     schema,
+    scripts,
     sqlite,
     variables,
 )
@@ -37,6 +38,7 @@ DETECTORS: tuple[Detector, ...] = (
     celery.detect,
     gunicorn.detect,
     programs.detect,
+    scripts.detect,
     hosts.detect,
     schema.detect,
 )

@@ -96,7 +96,7 @@ def rank(evidence: Evidence) -> tuple[int, ...]:
 
 def _programs(repository: Repository, path: str) -> Iterator[Evidence]:
     tree = repository.module(path)
-    imported = set(_imported(tree)) if tree else set()
+    imported = set(imported_names(tree)) if tree else set()
     for package, command in _SHOWN.items():
         words = _ONLY_WHERE.get(package)
         if words and not any(word in repository.text(path) for word in words):
@@ -105,13 +105,13 @@ def _programs(repository: Repository, path: str) -> Iterator[Evidence]:
             because = f"{path} is a page of {package.title()}"
             yield _say(repository, path, 1, command.format(file=quote(path)), because, Confidence.LIKELY)
             return
-    wanted = {name for package, names in _SERVING.items() if package in imported for name in names}
-    if tree and wanted and (call := _serving_call(tree, wanted)):
+    call = serving_call(tree, imported) if tree else None
+    if tree and call and (_is_run_as_a_program(tree) or _last_name(call) in ("launch", "serve")):
         because = f"{path} serves when it is run: {dotted_name(call.func) or 'it'}()"
         yield _say(repository, path, call.lineno, _started(repository, path), because, Confidence.POSSIBLE)
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
+def imported_names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -122,14 +122,16 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from {name, name.partition(".")[0]}
 
 
-def _serving_call(tree: ast.Module, wanted: set[str]) -> ast.Call | None:
+def serving_call(tree: ast.Module, imported: Iterable[str]) -> ast.Call | None:
     """The call that serves, anywhere in the module: often in a function that a guard at its end calls."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted_name(node.func)
-            if name in wanted and (_is_run_as_a_program(tree) or name in ("launch", "serve")):
-                return node
-    return None
+    there = set(imported)
+    wanted = {name for package, names in _SERVING.items() if package in there for name in names}
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call)) if wanted else ()
+    return next((call for call in calls if _last_name(call) in wanted), None)
+
+
+def _last_name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else dotted_name(call.func)
 
 
 def _is_run_as_a_program(tree: ast.Module) -> bool:
