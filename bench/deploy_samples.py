@@ -1,5 +1,5 @@
 """Public repositories as they are: `python -m bench.deploy_samples [--sources FOLDER] [--only TEXT] [--json FILE]`.
-Any other: `--repository OWNER/NAME[@COMMIT][:FOLDER]`, as often as you like; any answer under 500 at / is good then.
+Any other: `--repository OWNER/NAME[@COMMIT][:FOLDER]`, as often as you like; any answer under 500 at / is good.
 
 Each is pushed to a Pullet with no configuration, and its pages are asked for. A repository comes from GitHub, or from
 `FOLDER/owner+name/repo` (bare) where it is there. Seconds: the build step, and from the push to the first right answer.

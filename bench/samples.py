@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -27,7 +28,7 @@ class Sample:
     @property
     def name(self) -> str:
         text = f"{self.repository.replace('/', '-')}" + ("" if self.folder == "." else f"-{self.folder.split('/')[-1]}")
-        return text.lower()[:40].strip("-")
+        return re.sub(r"[^a-z0-9]+", "-", text.lower())[:40].strip("-")
 
 
 def _page(text: str = "", path: str = "/", status: int = 200) -> tuple[Page, ...]:

@@ -108,7 +108,7 @@ TRAPS = (
         },
         Serves("0 items"),
         command="gunicorn --threads 4 app:app",
-        decides={"release.first": "flask --app app:app init-db"},
+        decides={"release.first": "FLASK_APP=app:app flask init-db"},
     ),
     Trap(
         "static-manifest-committed",

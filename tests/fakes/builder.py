@@ -60,7 +60,7 @@ class FakeBuilder:
 
     def _resolve(self, spec: AppSpec, tree: Path) -> str:
         lines: list[str] = []
-        if spec.dependencies.kind is not DependencyKind.NONE:
+        if spec.dependencies.kind not in (DependencyKind.NONE, DependencyKind.IMPORTS, DependencyKind.CONDA):
             lines = (tree / spec.root / spec.dependencies.path).read_text().split()
         unknown = [line for line in lines if self._known and line not in self._known]
         if unknown:

@@ -133,7 +133,7 @@ def test_what_is_read_and_what_is_not() -> None:
         "test_app.py",
         "conftest.py",
         "uv.lock",
-        "README.md",
+        "shop/README.md",
         "a/b/c/d/e/f/app.py",
         "../app.py",
         "a\nb.py",

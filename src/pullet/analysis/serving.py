@@ -78,6 +78,8 @@ _PORTS = {
     ),
     ("chainlit", "run"): _options("--port --host", "--port $PORT --headless", "-w --watch"),
     ("solara", "run"): _options("--port --host", "--port $PORT --production"),
+    ("shiny", "run"): _options("-p --port -h --host", "--port $PORT", "-r --reload -b --launch-browser"),
+    ("marimo", "run"): _options("-p --port --host", "--port $PORT --headless --no-token"),
     ("voila",): _options("--port --Voila.port --Voila.ip", "--port $PORT --no-browser"),
 }
 _ADDRESS = re.compile(r"([\w.\[\]:-]*:)?\d+|[\d.]+")

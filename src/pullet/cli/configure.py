@@ -29,16 +29,22 @@ _FILE = "pullet.toml"
 def init(path: Path, only_print: bool, force: bool) -> None:
     """Write what Pullet infers about the repository in PATH as a commented pullet.toml.
 
-    Each line says why it is so and where that was read; runners-up stand beside it as comments.
+    Each line says why it is so and where that was read; runners-up stand beside it as comments. Where no file lists
+    dependencies, requirements.txt is written too, from what the code imports.
     """
+    from pullet.analysis.diagnosis.permanent import told_from_imports  # noqa: PLC0415
     from pullet.config.app_writing import write_app_file  # noqa: PLC0415 - models, for this command only
 
     spec, _ = look(path, configured=False)
     text = write_app_file(spec)
     if only_print:
         click.echo(text, nl=False)
-    else:
-        write(path, text, force)
+        return
+    write(path, text, force)
+    target = path / spec.root / "requirements.txt"
+    if (listed := told_from_imports(spec)) and not (target.exists() or target.is_symlink()):
+        target.write_text(listed, "utf-8")
+        click.echo(f"Wrote {target}")
 
 
 @click.command("import")

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import tomlkit
 
 from pullet.domain.app import AppSpec, Decision, Process
+from pullet.domain.healing import ChangeKind
 from pullet.domain.services import ServiceSpec
 
 Wanted: TypeAlias = Callable[[Decision], bool]
@@ -33,7 +34,9 @@ class _Writer:
     def sections(self) -> Iterator[list[str]]:
         spec = self._spec
         yield ["[app]", *self._app()]
-        yield ["[build]", *self._assets(), *self._list("build.commands", spec.build_commands)]
+        moment = [change.value for change in spec.changes if change.kind is ChangeKind.EXCLUDE_NEWER][-1:]
+        newest = [f"exclude_newer = {_text(value)}  # versions as of the commit: none are given" for value in moment]
+        yield ["[build]", *newest, *self._assets(), *self._list("build.commands", spec.build_commands)]
         release = self._list("release.commands", spec.release_commands)
         yield ["[release]", *release, *self._list("release.first", spec.first_commands)]
         for process in spec.processes:

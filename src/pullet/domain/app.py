@@ -61,6 +61,8 @@ class DependencyKind(StrEnum):
     REQUIREMENTS = "requirements.txt"
     PYPROJECT = "pyproject.toml"
     SETUP = "setup.py"
+    CONDA = "environment.yml"  # what of it is on the package index is among `extra`
+    IMPORTS = "imports"  # no file lists any: `extra` has what the code imports
     NONE = "none"
 
 
@@ -70,7 +72,7 @@ class Dependencies:
     path: str = ""
     """The file, relative to the app's root. Empty with kind NONE."""
     extra: tuple[str, ...] = ()
-    """Requirements that Pullet adds, e.g. a server where the app has none: `granian>=2.8,<3`."""
+    """Requirements that no file of pip's lists, e.g. a server where the app has none: `granian>=2.8,<3`."""
 
 
 @dataclass(frozen=True)

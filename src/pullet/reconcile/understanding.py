@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from pullet.analysis.detection import as_read, files_to_read, services_beside, understand
 from pullet.config.app_file import APP_FILE, PYPROJECT, find_app_file
-from pullet.domain.app import AppSpec, Process
+from pullet.domain.app import AppSpec, DependencyKind, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
+from pullet.domain.healing import Change, ChangeKind
 from pullet.domain.hosts import written
 from pullet.ports import Tree
 from pullet.reconcile.tasks import both
+
+_WHEELS = datetime(2022, 12, 31, tzinfo=UTC)
+"""The usual packages had wheels for Python 3.11, which every box has, by then."""
 
 
 async def understand_app(tree: Tree, name: str) -> AppSpec:
     """Raises ConfigError, NoAppFound, AmbiguousApp, SourceError."""
     spec, committed = await both(_understand(tree, name), tree.committed(), name=f"understand:{name}")
-    return replace(spec, committed=committed)
+    return replace(spec, committed=committed, changes=(*_as_of(spec, committed), *spec.changes))
+
+
+def _as_of(spec: AppSpec, committed: float | None) -> tuple[Change, ...]:
+    """What is told from imports has no versions: those of the commit's time fit it. Older ones than today's Pythons
+    have wheels of would have to be built."""
+    told = spec.dependencies.kind is DependencyKind.IMPORTS and spec.dependencies.extra
+    if not told or committed is None or any(change.kind is ChangeKind.EXCLUDE_NEWER for change in spec.changes):
+        return ()
+    moment = max(datetime.fromtimestamp(committed, UTC), _WHEELS)
+    return (Change(ChangeKind.EXCLUDE_NEWER, f"{moment:%Y-%m-%dT%H:%M:%SZ}"),)
 
 
 async def _understand(tree: Tree, name: str) -> AppSpec:

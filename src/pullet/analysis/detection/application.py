@@ -59,7 +59,7 @@ def import_root(repository: Repository, path: str, imported: Collection[str]) ->
     first = top.split("/", 1)[0]
     if any(module == first or module.startswith(f"{first}.") for module in imported):
         return "."  # it calls its own folder a package
-    if top != "." and _names_itself(repository, path, top):
+    if top != folder_of(path) and _is_called(repository, top, path):
         return top
     if top in (".", "src") or not all(part.isidentifier() for part in top.split("/")):
         return top
@@ -68,11 +68,14 @@ def import_root(repository: Repository, path: str, imported: Collection[str]) ->
     return "src" if top.startswith("src/") else "."
 
 
-def _names_itself(repository: Repository, path: str, top: str) -> bool:
-    """Whether the file imports the outermost package around it by that package's own name, wherever in its code."""
-    package = path.removeprefix(f"{top}/").partition("/")[0]
-    own = re.compile(rf"^[ \t]*(?:from|import)[ \t]+{re.escape(package)}\b", re.MULTILINE)
-    return own.search(repository.text(path)) is not None
+def _is_called(repository: Repository, top: str, path: str) -> bool:
+    """Whether the code around imports the file's package by its bare name, as if `top` were on sys.path."""
+    package = path.removeprefix(f"{top}/").split("/", 1)[0]
+    if _importable(repository, package):
+        return False
+    says = re.compile(rf"^[ \t]*(?:from|import)[ \t]+{re.escape(package)}[. \t]", re.MULTILINE)
+    around = (each for each in repository.python_files if each.startswith(f"{top}/"))
+    return any(says.search(repository.text(each)) for each in around)
 
 
 def above_packages(repository: Repository, folder: str) -> str:

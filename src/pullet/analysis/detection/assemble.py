@@ -5,8 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
-from pullet.analysis.detection.detectors import dependencies
+from pullet.analysis.detection.detectors import conda, dependencies
 from pullet.analysis.detection.servers import REQUIREMENTS, server_of
 from pullet.domain.app import (
     AppSpec,
@@ -127,11 +128,18 @@ def _no_command(name: str, decisions: Mapping[str, Decision]) -> ConfigError:
 
 
 def _dependencies(decisions: Mapping[str, Decision], processes: Iterable[Process]) -> Dependencies:
-    path = decisions[dependencies.SUBJECT].value if dependencies.SUBJECT in decisions else ""
     own = set(_every_value(decisions.get(dependencies.SERVER_SUBJECT)))
     needed = dict.fromkeys(server for process in processes if (server := server_of(process.command)))
     extra = tuple(REQUIREMENTS[server] for server in needed if server not in own)
-    return Dependencies(dependencies.kind_of(path) if path else DependencyKind.NONE, path, extra)
+    if dependencies.SUBJECT in decisions:
+        path = decisions[dependencies.SUBJECT].value
+        return Dependencies(dependencies.kind_of(path), path, extra)
+    if dependencies.LISTED not in decisions:
+        return Dependencies(DependencyKind.NONE, "", extra)
+    listed = decisions[dependencies.LISTED]
+    path = PurePosixPath(listed.evidence[0].place.path).name
+    kind, path = (DependencyKind.CONDA, path) if path in conda.FILES else (DependencyKind.IMPORTS, "")
+    return Dependencies(kind, path, (*listed.value.split("\n"), *extra))
 
 
 def _every_value(decision: Decision | None) -> Iterator[str]:

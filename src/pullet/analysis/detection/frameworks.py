@@ -44,6 +44,18 @@ CONSTRUCTORS = {
     ("shiny", "App"): Made("Shiny", ASGI),
     ("connexion", "App"): Made("Connexion", ASGI),
     ("blacksheep", "Application"): Made("BlackSheep", ASGI),
+    ("gradio", "mount_gradio_app"): Made("Gradio", ASGI),
+    ("masonite.foundation", "Application"): Made("Masonite", WSGI),
+    ("eve", "Eve"): Made("Eve", WSGI),
+    ("esmerald", "Esmerald"): Made("Esmerald", ASGI),
+    ("ravyn", "Ravyn"): Made("Ravyn", ASGI),
+    ("lilya.apps", "Lilya"): Made("Lilya", ASGI),
+    ("quart_trio", "QuartTrio"): Made("Quart", ASGI),
+    ("strawberry.asgi", "GraphQL"): Made("Strawberry", ASGI),
+    ("ariadne.asgi", "GraphQL"): Made("Ariadne", ASGI),
+    ("ariadne.wsgi", "GraphQL"): Made("Ariadne", WSGI),
+    ("marimo", "create_asgi_app"): Made("Marimo", ASGI),
+    ("engineio", "ASGIApp"): Made("Engine.IO", ASGI),
     ("socketio", "ASGIApp"): Made("Socket.IO", ASGI),
     ("socketio", "WSGIApp"): Made("Socket.IO", WSGI),
     ("asgiref.wsgi", "WsgiToAsgi"): Made("WsgiToAsgi", ASGI),
@@ -56,6 +68,9 @@ METHODS = {
     # the last name of `config.make_wsgi_app()`: telling enough wherever it comes from
     "make_wsgi_app": Made("Pyramid", WSGI),
     "wsgifunc": Made("web.py", WSGI),
+    "http_app": Made("MCP", ASGI),
+    "streamable_http_app": Made("MCP", ASGI),
+    "sse_app": Made("MCP", ASGI),
 }
 
 WEB = frozenset(

@@ -53,6 +53,10 @@ class ModuleFacts:
     """Those written without leading dots."""
     stars: list[str] = field(default_factory=list)
     """Modules all of whose names are imported."""
+    made: dict[str, int] = field(default_factory=dict)
+    """Names that servers look for, with their lines, where it is not known what the call behind them makes."""
+    wrapped: dict[str, str] = field(default_factory=dict)
+    """Application -> the one that is made around it: `socketio.ASGIApp(sio, app)`."""
     classes: dict[str, Made] = field(default_factory=dict)
     """Classes of the module whose instances are applications."""
     factories: dict[str, Made] = field(default_factory=dict)
@@ -215,9 +219,17 @@ def _assign(facts: ModuleFacts, name: str, value: ast.expr) -> None:
     if isinstance(value, ast.Name) and value.id in facts.offers and name in OBJECT_NAMES:
         facts.offers[name] = facts.offers[value.id]
     elif found := _application(facts, value):
+        facts.wrapped.update((inner, name) for inner in _arguments(value) if inner in facts.offers)
         facts.offers[name] = Offer(found, value.lineno, f"{name} is a {found.framework} application")
     elif isinstance(value, ast.Call) and (link := _link(facts, value)):
         facts.links[name] = link
+    if isinstance(value, ast.Call) and name in OBJECT_NAMES:
+        facts.made[name] = value.lineno
+
+
+def _arguments(value: ast.expr) -> list[str]:
+    given = [*value.args, *(each.value for each in value.keywords)] if isinstance(value, ast.Call) else []
+    return [each.id for each in given if isinstance(each, ast.Name)]
 
 
 def _application(facts: ModuleFacts, value: ast.expr | None) -> Made | None:

@@ -13,14 +13,14 @@ from typing import Any
 from pullet.analysis.detection.repository import Repository
 from pullet.domain.app import Confidence, Decision, Evidence
 
-_FILE = "pyproject.toml"
+FILE = "pyproject.toml"
 _TARGET = re.compile(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){0,9}):(?P<function>[A-Za-z_]\w*)")
 _COMMANDS = re.compile(r"processes\.[^.]+\.command|(?:release|build)\.commands|release\.first")
 
 
 def own_scripts(repository: Repository) -> dict[str, re.Match[str]]:
     """Name -> `module` and `function` of those that can be told."""
-    content = repository.toml(_FILE)
+    content = repository.toml(FILE)
     poetry = _table(_table(_table(content, "tool"), "poetry"), "scripts")
     declared = {**poetry, **_table(_table(content, "project"), "scripts")}
     told = ((name, _TARGET.fullmatch(str(target))) for name, target in declared.items())
@@ -39,8 +39,8 @@ def started_through_python(repository: Repository, decisions: Mapping[str, Decis
     for subject, decision in decisions.items() if scripts else ():
         value = "\n".join(_line(line, scripts) for line in decision.value.split("\n"))
         if _COMMANDS.fullmatch(subject) and value != decision.value:
-            place = repository.place(_FILE, repository.line_of(_FILE, "scripts"))
-            because = f"{_FILE} declares the script, and the project is not installed"
+            place = repository.place(FILE, repository.line_of(FILE, "scripts"))
+            because = f"{FILE} declares the script, and the project is not installed"
             reason = Evidence(subject, value, place, Confidence.LIKELY, "own scripts", because)
             yield subject, replace(decision, value=value, evidence=(*decision.evidence, reason))
 

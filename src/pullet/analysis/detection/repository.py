@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pullet.analysis.detection.selection import SIZE_LIMIT, is_of_interest
 from pullet.domain.app import Place
 from pullet.domain.text_files import decoded
 from pullet.domain.toml import load_toml
 
+T = TypeVar("T")
 _PARSE_LIMIT = 400 * 1024  # characters of Python: about a second for the worst that can be written, and no thread helps
 
 
@@ -49,6 +50,7 @@ class Repository:
         self._texts: dict[str, str] = {}
         self._tomls: dict[str, dict[str, Any]] = {}
         self._parsed = parsed or Parsed()
+        self._made: dict[Callable[[Repository], Any], object] = {}
 
     @cached_property
     def top(self) -> Repository:
@@ -76,6 +78,18 @@ class Repository:
         inside = (path[len(self._prefix) :] for path in self._files if path.startswith(self._prefix))
         found = (path for path in inside if path.endswith(".py") and is_of_interest(path))
         return tuple(sorted(found, key=lambda path: (path.count("/"), path)))
+
+    @cached_property
+    def packages(self) -> frozenset[str]:
+        """Folders that hold modules, and those above them: each can be imported."""
+        holding = (PurePosixPath(path).parents for path in self.paths if path.endswith(".py"))
+        return frozenset(str(folder) for folders in holding for folder in folders)
+
+    def once(self, make: Callable[[Repository], T]) -> T:
+        """What `make` finds here, found once."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast("T", self._made[make])
 
     @cached_property
     def folders(self) -> frozenset[str]:

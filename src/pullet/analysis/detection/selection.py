@@ -18,7 +18,7 @@ _ASIDE = {"tests", "test", "testing", "fixtures", "e2e", "docs", "doc", "example
 _LEFT_OUT = _VENDORED | _GENERATED | _ASIDE | {"templates", "notebooks", "virtualenv"}
 _MANIFEST = re.compile(
     r"Procfile(\.prod(uction)?)?|procfile|Pipfile(\.lock)?|runtime\.txt|\.python-version|app\.json|pyproject\.toml|pullet\.toml|poetry\.lock|uv\.lock"
-    r"|setup\.(py|cfg)|[\w.-]*requirements[\w.-]*\.txt"
+    r"|setup\.(py|cfg)|environment\.ya?ml|[\w.-]*requirements[\w.-]*\.txt"
 )
 _VENDOR = re.compile(
     # other platforms' files, from the top of the repository or the app's folder
@@ -26,6 +26,8 @@ _VENDOR = re.compile(
     r"|\.platform\.app\.yaml|(\.?docker/)?(Dockerfile|Containerfile)|\.do/(app\.ya?ml|deploy\.template\.yaml)"
     r"|\.platform/[\w.-]{1,60}\.yaml|\.upsun/config\.yaml|app\.json"
 )
+HINTS = ("Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "Taskfile.yaml", "README.md", "README.rst")
+"""Files at the top in which people write how they start the app on their own machines."""
 EXAMPLE = re.compile(r"\.?env[.-](?:example|sample|template|dist)|(?:example|sample)\.env")
 """Files that list an app's variables with values for development."""
 _NODE = re.compile(r"package\.json|\.nvmrc|\.node-version")
@@ -84,7 +86,7 @@ def is_template(path: str) -> bool:
 def is_of_interest(path: str) -> bool:
     """Whether a file, by its path below the app's root, could tell what the app is."""
     *folders, name = path.split("/")
-    if _VENDOR.fullmatch(path) or EXAMPLE.fullmatch(path):
+    if _VENDOR.fullmatch(path) or EXAMPLE.fullmatch(path) or path in HINTS:
         return True
     if len(folders) > _DEPTH_LIMIT or any(map(_is_left_out, folders)):
         return False

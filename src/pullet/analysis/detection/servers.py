@@ -42,8 +42,8 @@ def choose_server(application: Application, available: Collection[str], *, from_
     return next(usable, old)
 
 
-def serve(server: Server, application: Application) -> str:
-    """The command line.
+def serve(server: Server, application: Application, green: str = "") -> str:
+    """The command line. `green`: the library by which the app patches the standard library (`gevent`), where it does.
 
     >>> serve(Server.GUNICORN, Application("wsgi", "shop.wsgi", "application"))
     'gunicorn --threads 4 shop.wsgi:application'
@@ -61,7 +61,8 @@ def serve(server: Server, application: Application) -> str:
             return shlex.join(["hypercorn", f"{'wsgi:' if application.interface == WSGI else ''}{application.target}"])
         case _:
             # One gunicorn process with threads: a slow request holds nobody up, and memory stays small.
-            threads = ["--threads", "4"] if server is Server.GUNICORN else []
+            threads = ["--worker-class", green] if green else ["--threads", "4"]
+            threads = threads if server is Server.GUNICORN else []
             return shlex.join([str(server), *threads, application.target])
 
 

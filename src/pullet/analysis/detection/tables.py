@@ -37,14 +37,15 @@ def _commands(evidence: Sequence[Evidence], fact: str, subject: str, program: st
 
 
 def _program(decisions: Mapping[str, Decision]) -> str:
-    """`flask --app shop:create_app`; empty where the app is not of a framework with commands."""
+    """`FLASK_APP=shop:create_app flask`, which every version takes; empty where the framework has no commands."""
     chosen = decisions.get(entry_points.SUBJECT)
     if chosen is None:
         return ""
     because = " ".join(found.because for found in chosen.evidence)
     program = next((program for framework, program in _PROGRAMS.items() if f" {framework} " in because), "")
     application = Application.parse(chosen.value)
-    return f"{program} --app {quote(f'{application.module}:{application.name}')}" if program else ""
+    target = quote(f"{application.module}:{application.name}")
+    return f"{program.upper()}_APP={target} {program}" if program else ""
 
 
 def _is_web(subject: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -16,6 +16,7 @@ from pullet.analysis.detection.backing import decide_services, decide_workers, d
 from pullet.analysis.detection.decide import Rank, Tie, decide, decide_all
 from pullet.analysis.detection.detectors import DETECTORS, dependencies, django, entry_points, programs
 from pullet.analysis.detection.frameworks import OBJECT_NAMES
+from pullet.analysis.detection.hints import settle
 from pullet.analysis.detection.needs import address_guesses, decide_demanded, decide_generated
 from pullet.analysis.detection.own_scripts import started_through_python
 from pullet.analysis.detection.repository import Repository
@@ -44,6 +45,8 @@ def understand(paths: Collection[str], files: Mapping[str, bytes], declared: Dec
         return _understand_root(Repository(paths, files, declared.root), declared, name, ())
     declared = declared or Declared(".")
     top = Repository(paths, files)
+    if "cookiecutter.json" in top.paths and any(map(is_template, top.paths)):
+        raise _nothing_found(top, name)
     if folders := roots_below(top):
         return _of_folders(top, folders, declared, name) or _understand_root(top, declared, name, ())
     try:
@@ -88,7 +91,7 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
     _decide_command(repository, evidence, decisions, name)
     _decide_import_root(evidence, decisions)
     if _COMMAND not in decisions:
-        _decide_program(evidence, decisions, name)
+        _decide_program(repository, evidence, decisions, name)
     if not any(_is_command(subject) for subject in decisions):
         raise _nothing_found(repository, name)
     _decide_services(evidence, decisions)
@@ -96,9 +99,19 @@ def _understand_root(repository: Repository, declared: Declared, name: str, more
     decisions |= decide_demanded(evidence, decisions)
     decisions |= decide_schema(evidence, decisions)
     decisions |= dict(started_through_python(repository, decisions))
+    decisions |= dict(_decide_lists(decisions))
     decisions |= decide_assets(evidence, decisions)
     personality, assets = personality_of(decisions, evidence), assets_of(evidence, decisions)
     return replace(assemble(repository.root, decisions), personality=personality, assets=assets)
+
+
+def _decide_lists(decisions: Mapping[str, Decision]) -> Iterator[tuple[str, Decision]]:
+    """Dependencies that no file lists: all that were found, each with its place."""
+    for subject in (dependencies.LISTED, dependencies.UNKNOWN):
+        if found := decisions.get(subject):
+            every = (*found.evidence[:1], *found.runners_up)
+            value = "\n".join(each.value for each in every)
+            yield subject, Decision(subject, value, tuple(replace(each, value=value) for each in every))
 
 
 def _decide_services(evidence: Sequence[Evidence], decisions: dict[str, Decision]) -> None:
@@ -131,7 +144,9 @@ def _decide_command(
     except Tie as tie:
         if hint is not None:
             return
-        raise _ambiguous(name, tie.tied, available) from None
+        chosen = _settled(repository, tie.tied, _targets)
+        if chosen is None:
+            raise _ambiguous(name, tie.tied, available) from None
     if chosen is None or (hint is not None and chosen.evidence[0].confidence is Confidence.POSSIBLE):
         return
     application = Application.parse(chosen.value)
@@ -141,7 +156,8 @@ def _decide_command(
     reasons = (*chosen.evidence, _server_evidence(application, server, evidence, place))
     decisions[entry_points.SUBJECT] = chosen
     others = (*hint.evidence[:1], *hint.runners_up) if hint is not None else ()
-    decisions[_COMMAND] = Decision(_COMMAND, serve(server, application), reasons, others)
+    command = serve(server, application, entry_points.patched_by(repository, chosen.evidence[0].place.path))
+    decisions[_COMMAND] = Decision(_COMMAND, command, reasons, others)
     if application.import_root != ".":
         because = f"{application.module} is imported from there"
         root = Evidence(_PATH, application.import_root, place, Confidence.LIKELY, "entry points", because)
@@ -169,12 +185,36 @@ _SETS_PATH = re.compile(r"--(chdir|app-dir|pythonpath)\b(?!=\.( |$))|\bcd ")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(\(\))?")
 
 
-def _decide_program(evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str) -> None:
+def _settled(
+    repository: Repository, tied: Sequence[Evidence], names: Callable[[Evidence], Sequence[str]]
+) -> Decision | None:
+    found = settle(tied, names, repository)
+    if found is None:
+        return None
+    others = tuple(each for each in tied if each.value != found.value)
+    return Decision(found.subject, found.value, (found,), others)
+
+
+def _targets(evidence: Evidence) -> Sequence[str]:
+    """`shop.main:app`, `shop/main.py`, `shop.main`."""
+    application = Application.parse(evidence.value)
+    return (f"{application.module}:{application.name}", evidence.place.path, application.module)
+
+
+def _words(evidence: Evidence) -> Sequence[str]:
+    return (evidence.place.path, evidence.value.split()[-1])
+
+
+def _decide_program(
+    repository: Repository, evidence: Sequence[Evidence], decisions: dict[str, Decision], name: str
+) -> None:
     """The web command of an app that serves by itself."""
     try:
         chosen = decide(programs.SUBJECT, evidence, programs.rank)
     except Tie as tie:
-        raise _ambiguous_programs(name, tie.tied) from None
+        chosen = _settled(repository, tie.tied, _words)
+        if chosen is None:
+            raise _ambiguous_programs(name, tie.tied) from None
     if chosen is not None:
         decisions[_COMMAND] = Decision(_COMMAND, chosen.value, chosen.evidence, chosen.runners_up)
 

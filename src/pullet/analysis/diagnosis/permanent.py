@@ -48,14 +48,21 @@ def paths_of(spec: AppSpec) -> tuple[str, ...]:
 def _applied(change: Change, spec: AppSpec, files: Mapping[str, str]) -> tuple[str, str]:
     if change.kind is ChangeKind.PYTHON:
         return _below(spec, ".python-version"), f"{change.value}\n"
-    plain = spec.dependencies.kind in (DependencyKind.REQUIREMENTS, DependencyKind.NONE)
+    plain = spec.dependencies.kind in (DependencyKind.REQUIREMENTS, DependencyKind.NONE, DependencyKind.IMPORTS)
     path = _below(spec, spec.dependencies.path or "requirements.txt")
     if change.kind in (ChangeKind.REQUIREMENT, ChangeKind.REPLACEMENT) and plain:
-        return path, _requirement(files.get(path, ""), change)
+        return path, _requirement(files.get(path, "") or told_from_imports(spec), change)
     if change.kind in _BUILD_KEYS:
         return _APP_FILE, _build_key(files.get(_APP_FILE, ""), change)
     note = f"# Add to {path}, then lock it anew: {change.value.rpartition(' ')[2]}\n"
     return _APP_FILE, note + files.get(_APP_FILE, "")
+
+
+def told_from_imports(spec: AppSpec) -> str:
+    """The requirements.txt that says the same; empty where a file lists the dependencies."""
+    if spec.dependencies.kind is not DependencyKind.IMPORTS:
+        return ""
+    return "".join(f"{line}\n" for line in spec.dependencies.extra)
 
 
 def _requirement(text: str, change: Change) -> str:

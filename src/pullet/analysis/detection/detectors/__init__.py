@@ -19,6 +19,7 @@ from pullet.analysis.detection.detectors import (
     programs,
     python_version,
     schema,
+    scripts,
     sqlite,
     variables,
 )
@@ -39,6 +40,7 @@ DETECTORS: tuple[Detector, ...] = (
     celery.detect,
     gunicorn.detect,
     programs.detect,
+    scripts.detect,
     hosts.detect,
     fitting.detect,
     schema.detect,

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from pullet.analysis.detection.detectors import conda, imports
 from pullet.analysis.detection.drivers import PACKAGES, needed_by
 from pullet.analysis.detection.repository import Repository, folder_of
 from pullet.domain.app import Confidence, DependencyKind, Evidence
 
 SUBJECT = "dependencies"
 SERVER_SUBJECT = "server"
+LISTED, UNKNOWN = "dependencies.imports", "dependencies.unknown"
+"""Subjects, where no file lists dependencies: one requirement each, and one name each."""
 _INCLUDES = 10  # requirement files that others may include with -r
 _PATTERNS, _PATTERN = 50, 60  # of a workspace's members, and the characters of each of their parts
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?")
@@ -48,7 +51,23 @@ def detect(repository: Repository) -> Iterable[Evidence]:
     for path in _installable(repository):
         because = f"{path} lists the dependencies"
         yield Evidence(SUBJECT, path, repository.place(path), Confidence.LIKELY, "dependencies", because)
+    if not has_dependencies(repository):
+        yield from _not_listed(repository)
     yield from _servers(repository)
+
+
+def _not_listed(repository: Repository) -> Iterator[Evidence]:
+    """What is installed where pip, Poetry, uv and Pipenv have no file: environment.yml, else imports."""
+    verb = "lists" if repository.once(conda.listed) else "imports"
+    for each in _needed(repository):
+        subject, end = (LISTED, "") if each.requirement else (UNKNOWN, ", which is not known well: it is not installed")
+        because = f"{each.path} {verb} {each.name}{end}"
+        place = repository.place(each.path, each.line)
+        yield Evidence(subject, each.requirement or each.name, place, Confidence.POSSIBLE, "dependencies", because)
+
+
+def _needed(repository: Repository) -> tuple[imports.Found, ...]:
+    return repository.once(conda.listed) or repository.once(imports.imported)
 
 
 def has_dependencies(repository: Repository) -> bool:
@@ -74,6 +93,10 @@ def requirements(repository: Repository) -> Iterator[Requirement]:
         yield from _from_pyproject(repository, path)
     for read in (_from_pipfile, _from_setup):
         yield from read(repository)
+    if not has_dependencies(repository):
+        for each in _needed(repository):
+            if requirement := _requirement(each.requirement, each.path, each.line):
+                yield requirement
 
 
 def _installable(repository: Repository) -> Iterator[str]:

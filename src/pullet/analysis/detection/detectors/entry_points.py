@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from pullet.analysis.detection.application import Application, import_root, module_name
+from pullet.analysis.detection.application import ASGI, WSGI, Application, import_root, module_name
 from pullet.analysis.detection.frameworks import CONSTRUCTORS, METHODS, OBJECT_NAMES, Made
 from pullet.analysis.detection.modules import Link, ModuleFacts, Offer, read_module
 from pullet.analysis.detection.repository import Repository, folder_of
@@ -42,6 +42,7 @@ _MAKERS = re.compile(
     rf"\b(?:{'|'.join(sorted({name for _, name in CONSTRUCTORS} | {'Dash'}))})\b"
     rf"|\bimport[ \t]+(?:{'|'.join(sorted({package.partition('.')[0] for package, _ in CONSTRUCTORS} | {'dash'}))})\b"
 )
+_PATCHES = re.compile(r"^[ \t]{0,8}(?:gevent\.monkey\.|monkey\.|eventlet\.)(?:patch_all|monkey_patch)\(", re.MULTILINE)
 _WORDS = (*METHODS, "start_response", "(scope,", "self, scope,", "fast_app(", "FastHTML(")
 
 
@@ -54,6 +55,15 @@ def detect(repository: Repository) -> Iterable[Evidence]:
             importers.setdefault(target, path)
     for candidate in candidates:
         yield candidate.evidence(repository, importers.get(candidate.path))
+
+
+def patched_by(repository: Repository, path: str) -> str:
+    """`gevent` or `eventlet` where the module patches the standard library with it: only its own workers go with that.
+
+    `path`: from the top of the repository.
+    """
+    text = repository.top.text(path)
+    return next((name for name in ("gevent", "eventlet") if name in text and _PATCHES.search(text)), "")
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,9 @@ class _Reader:
         if module is None:
             return
         for name, offer in offers.items():
+            around = offers.get(facts.wrapped.get(name, ""))
+            if around and around is not offer and around.made.interface == offer.made.interface:
+                continue
             yield _Candidate(
                 path, Application(offer.made.interface, module, name, offer.factory, root), offer.line, offer.because
             )
@@ -120,7 +133,7 @@ class _Reader:
                 verb = "is made by" if link.called else "comes from"
                 because = f"{name}, a {made.framework} application, {verb} {link.source}"
                 found[name] = Offer(made, link.line, because)
-        return found
+        return dict(_of_its_name(path, facts)) | found
 
     def follow(self, path: str, link: Link, steps: int = _LINKS) -> Made | None:
         """The application that a link leads to in another module of the repository."""
@@ -159,6 +172,13 @@ class _Reader:
         if "sys.path" not in text:
             return []
         return [folder for folder in sorted(self.repository.folders) if f'"{folder}"' in text or f"'{folder}'" in text]
+
+
+def _of_its_name(path: str, facts: ModuleFacts) -> Iterator[tuple[str, Offer]]:
+    """What wsgi.py and asgi.py make by calls that say nothing: those files are there for servers alone."""
+    stem = PurePosixPath(path).stem
+    for name, line in facts.made.items() if stem in (WSGI, ASGI) else ():
+        yield name, Offer(Made(stem.upper(), stem), line, f"{name} is made by {path}")
 
 
 def _is_telling(text: str) -> bool:

@@ -14,7 +14,6 @@ from shlex import quote
 
 from pullet.analysis.detection.application import module_name
 from pullet.analysis.detection.detectors.entry_points import STEMS, UNUSUAL
-from pullet.analysis.detection.own_scripts import own_scripts, through_python
 from pullet.analysis.detection.repository import Repository, dotted_name, folder_of
 from pullet.domain.app import Confidence, Evidence
 
@@ -28,6 +27,17 @@ _SHOWN = {
     "chainlit": "chainlit run {file}",
     "solara": "solara run {file}",
     "mesop": "mesop {file}",
+    "shiny": "shiny run {file}",
+    "panel": "panel serve {file}",
+    "bokeh": "bokeh serve {file}",
+    "marimo": "marimo run {file}",
+}
+_ONLY_WHERE = {
+    # words that tell a page from other code that imports the package
+    "shiny": ("shiny.express", "App("),
+    "panel": (".servable(",),
+    "bokeh": ("curdoc(",),
+    "marimo": ("marimo.App(",),
 }
 _SHOWN_FIRST = ("streamlit_app", "app", "main", "home", "dashboard")
 # What is imported -> the functions and methods by which a script serves with it.
@@ -40,17 +50,24 @@ _SERVING = {
     "eventlet": ("server",),
     "fasthtml": ("serve",),
     "flask": ("run",),
+    "flet": ("app", "run"),
     "gevent": ("serve_forever",),
     "gradio": ("launch",),
     "http.server": ("serve_forever",),
     "hypercorn": ("serve", "run"),
+    "justpy": ("justpy",),
+    "litserve": ("run",),
+    "microdot": ("run",),
     "nicegui": ("run",),
+    "pywebio": ("start_server",),
     "quart": ("run",),
     "robyn": ("start",),
     "sanic": ("run", "serve", "prepare"),
     "socketserver": ("serve_forever",),
+    "taipy": ("run",),
     "tornado": ("listen", "bind", "start"),
     "uvicorn": ("run",),
+    "vizro": ("run",),
     "waitress": ("serve",),
     "web": ("run",),
     "websockets": ("serve",),
@@ -66,23 +83,6 @@ def detect(repository: Repository) -> Iterable[Evidence]:
     for path in repository.python_files:
         if path.count("/") <= _DEPTH and _TELLING.search(repository.text(path)):
             yield from _programs(repository, path)
-    for name, target in own_scripts(repository).items():
-        yield from _script(repository, name, target)
-
-
-def _script(repository: Repository, name: str, target: re.Match[str]) -> Iterator[Evidence]:
-    """A command of the project's own whose module serves; one that is a program by itself is found as such."""
-    inside = target["module"].replace(".", "/")
-    found = (f"{base}{inside}{end}" for base in ("", "src/") for end in (".py", "/__init__.py"))
-    path = next((path for path in found if path in repository.paths), "")
-    tree = repository.module(path)
-    if tree is None or _is_run_as_a_program(tree):
-        return
-    imported = set(_imported(tree))
-    wanted = {name for package, names in _SERVING.items() if package in imported for name in names}
-    if call := _call_of(tree, wanted):
-        because = f"the project's own command {name} serves: {dotted_name(call.func) or 'it'}()"
-        yield _say(repository, path, call.lineno, through_python(target), because, Confidence.POSSIBLE)
 
 
 def rank(evidence: Evidence) -> tuple[int, ...]:
@@ -96,19 +96,22 @@ def rank(evidence: Evidence) -> tuple[int, ...]:
 
 def _programs(repository: Repository, path: str) -> Iterator[Evidence]:
     tree = repository.module(path)
-    imported = set(_imported(tree)) if tree else set()
+    imported = set(imported_names(tree)) if tree else set()
     for package, command in _SHOWN.items():
+        words = _ONLY_WHERE.get(package)
+        if words and not any(word in repository.text(path) for word in words):
+            continue
         if package in imported and "pages" not in PurePosixPath(path).parts[:-1]:
             because = f"{path} is a page of {package.title()}"
             yield _say(repository, path, 1, command.format(file=quote(path)), because, Confidence.LIKELY)
             return
-    wanted = {name for package, names in _SERVING.items() if package in imported for name in names}
-    if tree and wanted and (call := _serving_call(tree, wanted)):
+    call = serving_call(tree, imported) if tree else None
+    if tree and call and (_is_run_as_a_program(tree) or _last_name(call) in ("launch", "serve")):
         because = f"{path} serves when it is run: {dotted_name(call.func) or 'it'}()"
         yield _say(repository, path, call.lineno, _started(repository, path), because, Confidence.POSSIBLE)
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
+def imported_names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -119,19 +122,16 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield from {name, name.partition(".")[0]}
 
 
-def _serving_call(tree: ast.Module, wanted: set[str]) -> ast.Call | None:
+def serving_call(tree: ast.Module, imported: Iterable[str]) -> ast.Call | None:
     """The call that serves, anywhere in the module: often in a function that a guard at its end calls."""
-    runs = _is_run_as_a_program(tree)
-    return _call_of(tree, wanted if runs else wanted & {"launch", "serve"})
+    there = set(imported)
+    wanted = {name for package, names in _SERVING.items() if package in there for name in names}
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call)) if wanted else ()
+    return next((call for call in calls if _last_name(call) in wanted), None)
 
 
-def _call_of(tree: ast.Module, wanted: set[str]) -> ast.Call | None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted_name(node.func)
-            if name in wanted:
-                return node
-    return None
+def _last_name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else dotted_name(call.func)
 
 
 def _is_run_as_a_program(tree: ast.Module) -> bool:

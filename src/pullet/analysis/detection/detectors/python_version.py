@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pullet.analysis.detection.detectors import conda
 from pullet.analysis.detection.repository import Repository
 from pullet.domain.app import Confidence, Evidence
 
@@ -28,6 +29,8 @@ def detect(repository: Repository) -> Iterable[Evidence]:
                 break
     yield from _pyproject(repository)
     yield from _pipfile(repository)
+    if named := conda.python_of(repository):
+        yield _found(repository, *named, "names python", likely=False)
     for path in ("setup.cfg", "setup.py"):
         if (match := _SETUP.search(repository.text(path))) and (version := _request(match[1])):
             yield _found(

@@ -13,7 +13,7 @@ from pullet.domain.app import Confidence, Evidence
 
 MIGRATE, FIRST = "fact.schema.migrate", "fact.schema.first"
 """Subjects. The value is a command; in one that begins with `{app} ` the framework's own program takes the app's place:
-`flask --app shop:create_app`."""
+`FLASK_APP=shop:create_app flask`."""
 
 _DETECTOR = "schema"
 _NAME = (
