@@ -67,7 +67,7 @@ CASES = [
     *(Case(f"reads: {code[-60:]}", flask(code, "psycopg"), (DB,)) for code in READS),
     *(Case(f"driver {driver}", flask("", driver), (DB,)) for driver in DRIVERS),
     *(Case(f"cache {driver}", flask("", driver), (REDIS,)) for driver in CACHES),
-    Case("read without a driver", flask(READ)),
+    Case("read without a driver", flask(READ), (ServiceSpec("sqlite", ServiceType.SQLITE, path="db.sqlite3"),)),
     Case(
         "a setting with a prefix",
         fastapi(
@@ -330,6 +330,13 @@ CASES = [
         "declared PostgreSQL takes SQLite's place",
         django(SQLITE % "'x.db'", "django\npsycopg") | {"pullet.toml": "[services.db]\ntype = 'postgresql'"},
     ),
+    Case(
+        "a database that is insisted on, and no driver",
+        flask("import os\nDB = os.environ['DATABASE_URL']", ""),
+        (ServiceSpec("sqlite", ServiceType.SQLITE, path="db.sqlite3"),),
+    ),
+    Case("a database of somebody else", flask("import os\nDB = os.environ['DATABASE_URL']", "pymysql")),
+    Case("a database that may be missing", flask("import os\nDB = os.environ.get('DATABASE_URL')", "")),
     Case("turned off", flask(READ, "asyncpg\nredis") | {"pullet.toml": "[app]\ndetect_services = false"}),
     Case(
         "turned off, worker stays",

@@ -20,6 +20,7 @@ SWITCH = "app.detect_services"
 _FACT = "fact."
 _NAMES = {"postgresql": "db", "valkey": "redis", "sqlite": "sqlite", "volume": "media"}
 _FILES = 5  # SQLite files of one app
+_INSISTED_ON = "db.sqlite3"
 _WORKER = "worker --loglevel=info --concurrency=1"
 _BEAT = "beat --loglevel=info --schedule /tmp/celerybeat-schedule"
 _BEATS = frozenset({"beat", "-B", "--beat"})
@@ -199,12 +200,21 @@ def _valkey(facts: _Facts) -> _Because | None:
 def _files(facts: _Facts, *, instead: bool) -> list[tuple[str, _Because]]:
     """The app's SQLite files, each with its evidence. `instead`: PostgreSQL takes the place of the default one."""
     found = (*(() if instead else facts.of(sqlite.DEFAULT)), *facts.of(sqlite.OWN))
+    if not found and not instead:
+        found = _insisted_on(facts)
     files: dict[str, _Because] = {}
     for each in found:
         files[each.value] = (*files.get(each.value, ()), each)
     lost = files.pop("", ())
     kept = list(files.items())[:_FILES]
     return [*kept, ("", lost)] if lost else kept
+
+
+def _insisted_on(facts: _Facts) -> _Because:
+    """Code that does not start without an address of a database, and has no driver for any: SQLite needs none."""
+    if facts.drivers(POSTGRESQL) or facts.drivers("other"):
+        return ()
+    return tuple(replace(each, value=_INSISTED_ON) for each in facts.of(services.INSISTED)[:1])
 
 
 def _decisions(wanted: Mapping[str, Sequence[tuple[str, _Because]]], taken: set[str]) -> Iterator[tuple[str, Decision]]:

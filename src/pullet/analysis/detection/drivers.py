@@ -25,6 +25,12 @@ PACKAGES = {
     "arq": VALKEY,
 }
 
+OTHERS = frozenset(
+    """mysqlclient pymysql aiomysql asyncmy mariadb mysql-connector-python oracledb cx-oracle pyodbc pymssql aioodbc
+    django-mssql-backend mssql-django pymongo motor djongo cassandra-driver clickhouse-driver""".split()  # noqa: SIM905
+)
+"""Drivers of databases that Pullet does not give."""
+
 EXTRAS = {
     # what `sqlalchemy[asyncpg]`, `celery[redis]` and the like bring along
     "postgresql": POSTGRESQL,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from pullet.analysis.detection.detectors.dependencies import Requirement, requirements
-from pullet.analysis.detection.drivers import POSTGRESQL, SQLALCHEMY_DRIVERS, VALKEY, needed_by
+from pullet.analysis.detection.drivers import OTHERS, POSTGRESQL, SQLALCHEMY_DRIVERS, VALKEY, needed_by
 from pullet.analysis.detection.names import field_of, is_of_another
 from pullet.analysis.detection.reads import Read
 from pullet.analysis.detection.repository import Repository
@@ -14,6 +14,9 @@ from pullet.domain.app import Confidence, Evidence
 
 DRIVER, READ, CELERY = "fact.driver", "fact.read", "fact.celery"
 """Subjects, followed by the type of service: `fact.driver.postgresql`."""
+
+INSISTED = "fact.insisted"
+"""Subject; the value is a variable with the address of a database, without which the code does not start."""
 
 SCHEME = "fact.scheme"
 """Subject; the value is the URL's scheme that the app's libraries, or its own code, take."""
@@ -44,6 +47,8 @@ def drivers_of(repository: Repository) -> Iterator[Evidence]:
         because = f"{requirement.name} is among the dependencies"
         if service := needed_by(requirement.name):
             yield _say(f"{DRIVER}.{service}", requirement.name, repository, place, because)
+        if requirement.name.partition("[")[0] in OTHERS:
+            yield _say(f"{DRIVER}.other", requirement.name, repository, place, because)
         if requirement.name.partition("[")[0] == "celery":
             yield _say(CELERY, requirement.name, repository, place, because)
 
@@ -64,6 +69,8 @@ def addresses(repository: Repository, reads: Sequence[Read]) -> Iterator[Evidenc
         seen.add(read.name)
         place = (read.path, read.line)
         yield _say(f"{READ}.{field[0]}", read.name, repository, place, f"{read.path} reads ${read.name}")
+        if field == (POSTGRESQL, "url") and read.name == "DATABASE_URL" and read.demanded:
+            yield _say(INSISTED, read.name, repository, place, f"{read.path} does not start without ${read.name}")
 
 
 def _is_wanted(field: tuple[str, str], read: Read, django: bool) -> bool:
