@@ -195,6 +195,17 @@ SHAPES = [
         variables={"APP_ENV": "production"},
     ),
     Shape(
+        "a class of settings by its name",
+        {
+            "requirements.txt": "flask\ngunicorn",
+            "app.py": "import os\n" + FLASK + "app.config.from_object(os.environ['APP_SETTINGS'])\n",
+            "config.py": "class Config: ...\nclass DevConfig(Config): ...\nclass ProductionConfig(Config): ...\n",
+        },
+        "gunicorn --threads 4 app:app",
+        path="requirements.txt",
+        variables={"APP_SETTINGS": "config.ProductionConfig"},
+    ),
+    Shape(
         "strawberry",
         {
             "requirements.txt": "strawberry-graphql\nuvicorn",

@@ -23,11 +23,14 @@ _MANIFEST = re.compile(
 _VENDOR = re.compile(
     # other platforms' files, from the top of the repository or the app's folder
     r"(render|azure|(docker-)?compose)\.ya?ml|scalingo\.json|railway\.(json|toml)|nixpacks\.toml|fly\.toml"
-    r"|\.platform\.app\.yaml|(\.?docker/)?(Dockerfile|Containerfile)|\.do/(app\.ya?ml|deploy\.template\.yaml)"
+    r"|\.platform\.app\.yaml|(\.?docker/)?(Dockerfile|Containerfile)(\.prod(uction)?)?|\.do/(app\.ya?ml|deploy\.template\.yaml)"
     r"|\.platform/[\w.-]{1,60}\.yaml|\.upsun/config\.yaml|app\.json"
 )
 HINTS = ("Makefile", "makefile", "justfile", "Justfile", "Taskfile.yml", "Taskfile.yaml", "README.md", "README.rst")
 """Files at the top in which people write how they start the app on their own machines."""
+_BESIDE = re.compile(r"(Docker|Container)file(\.prod(uction)?)?|render\.yaml|railway\.(json|toml)|fly\.toml")
+_APP_DEPTH = 3
+"""Folders above an app's own; there such files are told by their names."""
 EXAMPLE = re.compile(r"\.?env[.-](?:example|sample|template|dist)|(?:example|sample)\.env")
 """Files that list an app's variables with values for development."""
 _NODE = re.compile(r"package\.json|\.nvmrc|\.node-version")
@@ -92,7 +95,11 @@ def is_of_interest(path: str) -> bool:
         return False
     if name in _NAMED_ONLY:
         return False
-    if _MANIFEST.fullmatch(name) or (folders[-1:] == ["requirements"] and name.endswith(".txt")):
+    if (
+        (_BESIDE.fullmatch(name) and len(folders) <= _APP_DEPTH)
+        or _MANIFEST.fullmatch(name)
+        or (folders[-1:] == ["requirements"] and name.endswith(".txt"))
+    ):
         return True
     if _SCRIPT.fullmatch(name) or _NODE.fullmatch(name):
         return len(folders) <= _NEAR

@@ -10,7 +10,14 @@ from pullet.analysis.detection.vendors.documents import Node
 from pullet.analysis.detection.vendors.reading import Reading
 from pullet.analysis.detection.vendors.values import inside
 
-FILES = ("Dockerfile", "Containerfile", "docker/Dockerfile", ".docker/Dockerfile")
+FILES = (
+    "Dockerfile.prod",
+    "Dockerfile.production",
+    "Dockerfile",
+    "Containerfile",
+    "docker/Dockerfile",
+    ".docker/Dockerfile",
+)
 CONVENTIONS = (
     ("CMD and ENTRYPOINT, in both forms", "`processes.web.command`, where nothing better is found"),
     ("the scripts that they call", "mined for servers, migrations and seeds; never run whole"),
