@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pullet.domain.app import AppSpec, Dependencies, DependencyKind
 from pullet.domain.errors import BuildFailed
-from pullet.drivers.build.inputs import Indexes, TreeFiles, Wanted
+from pullet.drivers.build.inputs import Indexes, TreeFiles, Wanted, is_public_index
 from pullet.drivers.build.locks import from_pipfile_lock
 from pullet.drivers.build.paths import python_path
 from pullet.drivers.build.projects import pipfile, static_dependencies
@@ -204,3 +204,17 @@ def test_a_link_out_of_the_tree_is_not_on_the_python_path(tmp_path: Path) -> Non
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree/src").symlink_to("/etc")
     assert python_path(_spec(DependencyKind.NONE, ""), tmp_path / "tree") == (str(tmp_path / "tree"),)
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("https://pypi.org/simple", True),
+        ("https://pypi.python.org/simple/", True),
+        ("https://pypi.example.org/simple", False),
+        ("https://pypi.org.example.org/simple", False),
+        ("https://[", False),
+    ],
+)
+def test_which_index_is_everybodys(url: str, public: bool) -> None:
+    assert is_public_index(url) is public

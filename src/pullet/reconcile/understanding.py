@@ -22,6 +22,11 @@ _WHEELS = datetime(2022, 12, 31, tzinfo=UTC)
 async def understand_app(tree: Tree, name: str) -> AppSpec:
     """Raises ConfigError, NoAppFound, AmbiguousApp, SourceError."""
     spec, committed = await both(_understand(tree, name), tree.committed(), name=f"understand:{name}")
+    return with_date(spec, committed)
+
+
+def with_date(spec: AppSpec, committed: float | None) -> AppSpec:
+    """The spec of a commit made then (seconds since the epoch), with what follows from that."""
     return replace(spec, committed=committed, changes=(*_as_of(spec, committed), *spec.changes))
 
 

@@ -11,7 +11,7 @@ import asyncio
 import json
 import posixpath
 import shutil
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ from pullet.drivers.build.uv import BUILD_CONSTRAINTS, CONSTRAINTS, OVERRIDES
 from pullet.drivers.build.workshop import Job, NeedsBuild, Workshop, until_error, write_file, write_lines
 
 _FORMAT = "1"  # part of every key: raise it when the same inputs shall be resolved anew
+_ALWAYS = (str(Server.GRANIAN),)
+"""Of today in any case: its former versions cannot be told all that they have to, and it needs next to nothing."""
 _WHAT = "Could not resolve the dependencies"
 
 
@@ -159,18 +161,19 @@ class Resolver:
     async def _compile(self, job: Job, question: Question, wanted: Wanted, previous: Lock | None) -> Lock:
         if not wanted.requirements and not wanted.projects:
             return Lock((), wanted.indexes)
+        wanted = _of_its_time(question.spec, wanted)
         async with self.workshop.scratch() as scratch:
             preferred = None if wanted.exclude_newer else previous
             await asyncio.to_thread(_lay_out, scratch, question.files.top, wanted, preferred)
             write_lines(scratch / BUILD_CONSTRAINTS, job.build_constraints)
-            text = await self._compiled(job, scratch, wanted, _servers(question.spec))
+            text = await self._compiled(job, scratch, wanted)
             return Lock(from_uv(text, _WHAT, local_prefix=f"{scratch}/tree"), wanted.indexes)
 
-    async def _compiled(self, job: Job, scratch: Path, wanted: Wanted, always: Sequence[str]) -> str:
+    async def _compiled(self, job: Job, scratch: Path, wanted: Wanted) -> str:
         """Wheels only, as Pullet itself; where that cannot be, again with builds allowed, confined."""
         if not wanted.projects:
             try:
-                command = self._command(job, scratch, wanted, always, foreign=False)
+                command = self._command(job, scratch, wanted, foreign=False)
                 return (await self.workshop.own(until_error(quiet(job)), command)).text
             except CommandFailed as err:
                 if job.wheels_only and (needs_build(err.output) or needs_other_python(err.output)):
@@ -178,19 +181,19 @@ class Resolver:
                 if not needs_build(err.output) and not _from_git(wanted):
                     raise failure(err.output, _WHAT) from err
                 job.log("A dependency has no wheel for this Python: its metadata is built, confined.")
-        command = self._command(job, scratch, wanted, always, foreign=True)
+        command = self._command(job, scratch, wanted, foreign=True)
         self.workshop.sandbox.hand_over(scratch, job.app)
         done = await self.workshop.judged(quiet(job), command, (scratch, _cache_of(command)), what=_WHAT)
         return done.text
 
-    def _command(self, job: Job, scratch: Path, wanted: Wanted, always: Sequence[str], *, foreign: bool) -> Command:
+    def _command(self, job: Job, scratch: Path, wanted: Wanted, *, foreign: bool) -> Command:
         uv = self.workshop.foreign_uv(job.app, scratch) if foreign else self.workshop.uv
         given = {CONSTRAINTS: wanted.constraints, OVERRIDES: wanted.overrides, BUILD_CONSTRAINTS: job.build_constraints}
         files = [name for name, lines in given.items() if lines]
         newest = wanted.exclude_newer
         python = job.interpreter.path
         return uv.compile(
-            python, scratch, wanted.indexes, files=files, build=foreign, exclude_newer=newest, always=always
+            python, scratch, wanted.indexes, files=files, build=foreign, exclude_newer=newest, always=_ALWAYS
         )
 
 
@@ -201,10 +204,13 @@ def _within(requirement: str, locked: Container[str]) -> str:
     return f"{parsed.name}{extras}" if canonicalize_name(parsed.name) in locked else requirement
 
 
-def _servers(spec: AppSpec) -> list[str]:
-    """Those that Pullet adds: of today, also to an app of long ago."""
-    names = (requirement_name(line) for line in spec.dependencies.extra)
-    return [name for name in names if name in set(Server)]
+def _of_its_time(spec: AppSpec, wanted: Wanted) -> Wanted:
+    """Servers that Pullet adds to what is resolved as of a date: of then too, with what they need."""
+    added = [line for line in spec.dependencies.extra if requirement_name(line) in set(Server) - set(_ALWAYS)]
+    if not wanted.exclude_newer:
+        return wanted
+    lines = (_within(line, [requirement_name(line)]) if line in added else line for line in wanted.requirements)
+    return replace(wanted, requirements=tuple(lines))
 
 
 def _cache_of(command: Command) -> Path:
