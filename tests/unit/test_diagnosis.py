@@ -130,6 +130,16 @@ def test_what_is_made_of_an_output(step: str, output: str, change: str, cause: s
     assert "\n" not in diagnosis.cause
 
 
+def test_assets_that_cannot_be_built_are_left_as_they_are_committed_on_the_first_deployment() -> None:
+    said = "npm error code 1\nThe assets could not be built: `npm run build` failed"
+    found = diagnose("build", said, facts(assets_needed=False))
+    assert found is not None
+    assert found.change == Change(ChangeKind.ASSETS, "none")
+    assert found.cause == "The assets could not be built: `npm run build` failed; pages get what is committed"
+    live = diagnose("build", said, facts(assets_needed=True))
+    assert live is None or live.change is None
+
+
 def facts(**more: object) -> Facts:
     return replace(FACTS, **more)  # type: ignore[arg-type]
 
@@ -207,6 +217,7 @@ def test_the_patch_that_makes_it_permanent() -> None:
         Change(ChangeKind.EXCLUDE_NEWER, "2023-05-01T00:00:00Z"),
         Change(ChangeKind.BUILD_CONSTRAINT, "cython<3"),
         Change(ChangeKind.STATIC, "missing"),
+        Change(ChangeKind.ASSETS, "none"),
     )
     text = patch(changes, spec(), {"requirements.txt": "flask\npsycopg2==2.9.9", "pullet.toml": "[build]\n"})
     for line in (
@@ -216,6 +227,7 @@ def test_the_patch_that_makes_it_permanent() -> None:
         '+exclude_newer = "2023-05-01T00:00:00Z"',
         '+build_constraints = ["cython<3"]',
         "+ignore_missing_static = true",
+        "+assets = []",
         "new file mode 100644",
     ):
         assert line in text.splitlines()

@@ -194,3 +194,9 @@ class AppSpec:
 
     def process(self, name: str) -> Process | None:
         return next((process for process in self.processes if process.name == name), None)
+
+
+def assets_declared(spec: AppSpec) -> bool:
+    """Whether pullet.toml itself says which assets are built."""
+    said = (decision for decision in spec.decisions if decision.subject == "build.assets")
+    return any(decision.evidence[0].confidence is Confidence.CERTAIN for decision in said)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pullet.analysis.diagnosis import Facts, diagnose
-from pullet.domain.app import AppSpec
+from pullet.domain.app import AppSpec, assets_declared
 from pullet.domain.errors import (
     BuildFailed,
     GateFailed,
@@ -106,11 +106,12 @@ class Healing:
             committed=spec.committed,
             file=spec.dependencies.path or "the dependency list",
             migrations=await asyncio.to_thread(_has_migrations, tree),
+            assets_needed=assets_declared(spec) or self._world.store.releases.live(self._environment) is not None,
         )
         log = self._scribe.log_of(step)
         words = "\n".join(await asyncio.to_thread(tail, log, _LINES)) if log else ""
         said = _since(error.context, self._scribe.healed_at())
-        return await asyncio.to_thread(diagnose, step, f"{words}\n{said}", facts)
+        return await asyncio.to_thread(diagnose, step, f"{words}\n{said}\n{error.message}", facts)
 
     def _change(self, release: Release, heal: Heal) -> None:
         keep(self._world.home, self._world.store.releases.heal(release.id, heal))

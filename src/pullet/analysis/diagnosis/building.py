@@ -6,8 +6,11 @@ import re
 from urllib.parse import urlsplit
 
 from pullet.analysis.diagnosis.reading import Failure
-from pullet.domain.healing import Change, ChangeKind, Diagnosis
+from pullet.domain.healing import NO_ASSETS, Change, ChangeKind, Diagnosis
 
+_ASSETS = re.compile(
+    r"^(The assets could not be built|Could not install the packages of package\.json)\b.*", re.MULTILINE
+)
 _UNREACHED = re.compile(
     r"(?:Failed to fetch:?|error sending request for url|HTTP status .{0,80} for url) \(?`?(https?://[^\s`)]+)"
 )
@@ -62,6 +65,15 @@ _SYSTEM: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 """(pattern, what it is, Debian's packages)."""
 _SHARED_OBJECT = re.compile(r"(lib[\w.+-]{1,60}\.so[.\d]*): cannot open shared object file")
+
+
+def assets(failure: Failure) -> Diagnosis | None:
+    """Scripts for Node age faster than any Python, and what they make is often committed: better live without."""
+    found = _ASSETS.search(failure.text)
+    if found is None or failure.step != "build" or failure.facts.assets_needed:
+        return None
+    change = Change(ChangeKind.ASSETS, NO_ASSETS)
+    return Diagnosis(found[0][:300].rstrip(".") + "; pages get what is committed", change)
 
 
 def foreign_index(failure: Failure) -> Diagnosis | None:

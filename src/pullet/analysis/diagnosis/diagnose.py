@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pullet.analysis.diagnosis.building import (
+    assets,
     binary_extra,
     binary_twin,
     foreign_index,
@@ -24,6 +25,7 @@ from pullet.domain.healing import Diagnosis
 Rule = Callable[[Failure], Diagnosis | None]
 
 RULES: tuple[Rule, ...] = (
+    assets,
     foreign_index,
     git_over_ssh,
     binary_twin,

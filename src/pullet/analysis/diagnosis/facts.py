@@ -47,6 +47,9 @@ class Facts:
     migrations: bool = True
     """Whether the repository has a folder of migrations."""
 
+    assets_needed: bool = True
+    """Whether nothing may go live without what Node builds: somebody declared it, or a release with it is live."""
+
     @property
     def also(self) -> tuple[str, ...]:
         """What else stands in the way, as clauses: whoever mends the first thing should not find these one by one."""

@@ -18,6 +18,7 @@ _BUILD_KEYS = {
     ChangeKind.BUILD_CONSTRAINT: "build_constraints",
     ChangeKind.CONSTRAINT: "constraints",
     ChangeKind.STATIC: "ignore_missing_static",
+    ChangeKind.ASSETS: "assets",
 }
 
 
@@ -95,6 +96,8 @@ def _build_value(change: Change) -> str:
     match change.kind:
         case ChangeKind.STATIC:
             return "true"
+        case ChangeKind.ASSETS:
+            return "[]"
         case ChangeKind.EXCLUDE_NEWER:
             return f'"{change.value}"'
         case _:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pullet.domain.app import AppSpec
+from pullet.domain.app import AppSpec, assets_declared
 from pullet.domain.command import Command
 from pullet.domain.errors import BuildFailed, CommandFailed, DiskFull
 from pullet.domain.healing import ChangeKind
@@ -96,6 +96,8 @@ class UvBuilder:
         note = self._note(release.environment.app, question, choice)
         pick, environment = await with_best(job, choice, note, spec.committed, make)
         job = replace(job, interpreter=pick.interpreter)
+        if values(spec, ChangeKind.ASSETS) and not assets_declared(spec):
+            spec = replace(spec, assets=())
         await self._run_commands(job, spec, tree, environment, surroundings(release, spec, tree))
         return Artifact(
             tree=str(tree),
