@@ -134,7 +134,7 @@ def test_assets_that_cannot_be_built_are_left_as_they_are_committed_on_the_first
     said = "npm error code 1\nThe assets could not be built: `npm run build` failed"
     found = diagnose("build", said, facts(assets_needed=False))
     assert found is not None
-    assert found.change == Change(ChangeKind.ASSETS, "none")
+    assert found.change == Change(ChangeKind.ASSETS, "as committed")
     assert found.cause == "The assets could not be built: `npm run build` failed; pages get what is committed"
     live = diagnose("build", said, facts(assets_needed=True))
     assert live is None or live.change is None
@@ -217,7 +217,7 @@ def test_the_patch_that_makes_it_permanent() -> None:
         Change(ChangeKind.EXCLUDE_NEWER, "2023-05-01T00:00:00Z"),
         Change(ChangeKind.BUILD_CONSTRAINT, "cython<3"),
         Change(ChangeKind.STATIC, "missing"),
-        Change(ChangeKind.ASSETS, "none"),
+        Change(ChangeKind.ASSETS, "as committed"),
     )
     text = patch(changes, spec(), {"requirements.txt": "flask\npsycopg2==2.9.9", "pullet.toml": "[build]\n"})
     for line in (

@@ -18,10 +18,10 @@ class ChangeKind(StrEnum):
     PYTHON = "python"  # `3.11`: another interpreter
     BUILD_CONSTRAINT = "build-constraint"  # `setuptools<66`: a bound for what packages are built with
     STATIC = "static"  # `missing`: static files may refer to files that are not there
-    ASSETS = "assets"  # `none`: what Node would build stays as it is committed
+    ASSETS = "assets"  # `as committed`: what Node would build
 
 
-MISSING, NO_ASSETS = "missing", "none"
+MISSING, NO_ASSETS = "missing", "as committed"
 """The one value of ChangeKind.STATIC, and of ASSETS."""
 
 
@@ -45,7 +45,7 @@ _WORDS = {
     ChangeKind.PYTHON: "run with Python",
     ChangeKind.BUILD_CONSTRAINT: "source packages built with",
     ChangeKind.STATIC: "files that style sheets refer to may be",
-    ChangeKind.ASSETS: "assets built by Node:",
+    ChangeKind.ASSETS: "assets left",
 }
 
 
