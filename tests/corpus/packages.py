@@ -115,14 +115,14 @@ TRAPS = (
             "environment.yml": "name: shop\nchannels: [defaults]\ndependencies:\n  - python=3.11\n  - flask\n",
             "app.py": flask("from its imports"),
         },
-        Serves("from its imports", heals=("flask",)),
+        Serves("from its imports"),
         command=GRANIAN_WSGI + "app:app",
     ),
     Trap(
         "no-dependency-file",
         "Nothing lists the dependencies.",
         {"app.py": bottle("nothing listed it")},
-        Serves("nothing listed it", heals=("bottle",)),
+        Serves("nothing listed it"),
         command=GRANIAN_WSGI + "app:app",
     ),
     Trap(

@@ -116,13 +116,13 @@ TRAPS = (
     ),
     Trap(
         "https-always",
-        "The settings redirect everything to HTTPS, whatever the router speaks: alive.",
+        "The settings redirect everything to HTTPS, whatever the router speaks: that is left to the router.",
         django(
-            "never",
+            "by any road",
             SETTINGS.replace("django.middleware.common.Common", "django.middleware.security.Security")
             + "SECURE_SSL_REDIRECT = True\n",
         ),
-        Serves("", status=301),
+        Serves("by any road"),
         command=_SHOP,
     ),
     Trap(
