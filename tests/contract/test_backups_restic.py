@@ -148,13 +148,18 @@ class Caught(ProcessRunner):
         return await super().run(command, log=log)
 
 
+def locks(box: Box) -> list[str]:
+    """Those that are whole: restic writes each under another name first."""
+    return [path.name for path in (box.repository / "locks").iterdir() if "-tmp-" not in path.name]
+
+
 async def killed_in(box: Box, *arguments: str) -> None:
     """restic with these arguments, killed as soon as it holds a lock."""
     process = subprocess.Popen(  # noqa: ASYNC220
         box.restic(*arguments), env=box.environment(), cwd=box.folder, stdout=subprocess.DEVNULL
     )
     try:
-        await until(lambda: any((box.repository / "locks").iterdir()) or process.poll() is not None)
+        await until(lambda: any(locks(box)) or process.poll() is not None)
     finally:
         process.kill()
         process.wait()
@@ -195,7 +200,7 @@ async def test_no_process_is_signalled_because_a_lock_names_its_id(box: Box) -> 
 
 
 def lock_of(box: Box) -> dict[str, Any]:
-    name = next((box.repository / "locks").iterdir()).name
+    name = locks(box)[0]
     done = subprocess.run(
         box.restic("cat", "lock", name, "--no-lock"), env=box.environment(), capture_output=True, check=True
     )
