@@ -91,7 +91,7 @@ def attempt(pullet: Box, sample: Sample, folder: Path, sources: Path | None) -> 
         "; ".join(wrong),
         sample.what,
         guesses=len(json.loads(pullet.pullet("explain", sample.name, "--json"))),
-        heals=tuple(step["message"].partition(":")[0] for step in deployment["steps"] if step["name"] == "heal"),
+        heals=tuple(step["message"].partition(": ")[0] for step in deployment["steps"] if step["name"] == "heal"),
         build=build_time(deployment),
         answer=answer,
         warm=again(pullet, sample.name, tree),
