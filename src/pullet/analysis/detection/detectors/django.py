@@ -78,7 +78,11 @@ def detect(repository: Repository) -> Iterable[Evidence]:
 
 
 def settings_of(repository: Repository) -> Settings | None:
-    """The settings that a Django project is served with; None where there is no project."""
+    """The settings that a Django project is served with; None where there is no project. Several detectors ask."""
+    return repository.once(_served_settings)
+
+
+def _served_settings(repository: Repository) -> Settings | None:
     project = _project(repository)
     return _read_settings(repository, project, _settings_module(repository, project)[0]) if project else None
 

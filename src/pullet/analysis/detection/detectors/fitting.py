@@ -27,14 +27,15 @@ def detect(repository: Repository) -> Iterable[Evidence]:
     settings = django.settings_of(repository)
     if settings is None or any(_NO_MODULE.search(text) for text in settings.texts):
         return
+    hosts = list(_other_hosts(repository, settings))
     reasons = [
-        *_other_hosts(repository, settings),
+        *hosts,
         *_tls(repository, settings),
         *_redirect(repository, settings),
     ]
     for place, because in reasons[:1]:
         yield Evidence(f"variables.{SETTINGS_VARIABLE}", settings.module, place, Confidence.LIKELY, _DETECTOR, because)
-    for place, because in _other_hosts(repository, settings):
+    for place, because in hosts:
         yield Evidence(f"hosts.{HOSTS_VARIABLE}", HostForm.COMMAS, place, Confidence.LIKELY, _DETECTOR, because)
 
 
