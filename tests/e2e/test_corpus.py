@@ -85,7 +85,10 @@ def test_what_becomes_of(trap: Trap, outcomes: dict[str, Future[Outcome]]) -> No
 def _attempt(pullet: Pullet, trap: Trap) -> Outcome:
     folder = pullet.root / "repositories" / trap.name
     commit(trap, folder)
-    progress = pullet.ask_for("up", {"url": str(folder)}, limit=_LIMIT)
+    try:
+        progress = pullet.ask_for("up", {"url": str(folder)}, limit=_LIMIT)
+    except OSError as err:
+        raise AssertionError(f"the daemon does not answer, and has said:\n{pullet.log_tail(200)}") from err
     try:
         answer, heals = _seen(pullet, trap) if progress["ok"] else ((0, ""), ())
         left = {} if progress["ok"] else _left(pullet, trap.name)

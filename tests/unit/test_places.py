@@ -1,22 +1,12 @@
-"""The folders of instances come and go while they are listed."""
+"""Where the files of instances are."""
 
 from pathlib import Path
 
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
-from pullet.drivers.runtime.places import Places, inside
+from pullet.drivers.runtime.places import Places
 
 SHOP = EnvironmentKey("shop", "production")
-
-
-def test_a_folder_that_goes_meanwhile_holds_nothing(tmp_path: Path) -> None:
-    for name in ("1", "2", "3"):
-        (tmp_path / name / "web.0").mkdir(parents=True)
-    found = inside(inside([tmp_path]))
-    assert next(found).parent.name == "1"
-    (tmp_path / "2/web.0").rmdir()
-    (tmp_path / "2").rmdir()
-    assert [path.parent.name for path in found] == ["3"]
 
 
 def test_instances_and_spares_are_told_apart(tmp_path: Path) -> None:

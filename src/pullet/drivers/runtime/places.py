@@ -5,18 +5,18 @@ A socket's folder belongs to the app's user, who can put anything there: nothing
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, InstanceId, slug
+from pullet.drivers.listing import below, inside
 
 _RECORD_LIMIT = 1 << 18  # bytes
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -78,14 +78,6 @@ class SocketFolder:
         return True
 
 
-def inside(folders: Iterable[Path]) -> Iterator[Path]:
-    """What the folders hold, each one's sorted. One that another task removes meanwhile holds nothing: Path.glob raises
-    there in some versions of Python."""
-    for folder in folders:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            yield from sorted(folder.iterdir())
-
-
 class Places:
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -115,7 +107,7 @@ class Places:
 
     def _folders(self, environment: EnvironmentKey | None) -> Iterator[Path]:
         run = self.home.run
-        environments = [run / environment.app / environment.name] if environment else list(inside(inside([run])))
+        environments = [run / environment.app / environment.name] if environment else list(below(run, 2))
         yield from inside(inside(environments))
 
     def make_sockets(self, modules: Sequence[str] | None = None) -> SocketFolder:

@@ -24,6 +24,7 @@ from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.confinement import Sandbox
+from pullet.drivers.listing import below
 from pullet.drivers.services import databases, sealed, trees
 from pullet.drivers.services.clients import client
 from pullet.drivers.services.naming import own_variable
@@ -197,7 +198,8 @@ class FolderProvider:
         return tuple(ServiceState(key, self.type, True, trees.size(folder / _DATA)) for key, folder in found)
 
     def _all(self) -> Iterator[tuple[ServiceKey, Path]]:
-        for path in sorted(self._home.services.glob(f"*/*/*/{self.type}/{_RECORD}")):
+        for service in below(self._home.services, 3):
+            path = service / self.type / _RECORD
             with contextlib.suppress(OSError, ValueError, KeyError, PulletError):
                 record = json.loads(path.read_text())
                 yield ServiceKey(EnvironmentKey(record["app"], record["environment"]), record["name"]), path.parent

@@ -25,6 +25,7 @@ from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.runtime import Capability, Phase
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
+from pullet.drivers.listing import below
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime.users import user_of
 from pullet.drivers.services import sealed, trees
@@ -233,7 +234,8 @@ class ValkeyProvider:
         return [record for root in self._roots() if (record := files.read_record(root)) is not None]
 
     def _roots(self) -> list[Path]:
-        return sorted(path.parent for path in self._home.services.glob(f"*/*/*/{self.type}/service.json"))
+        roots = (service / self.type for service in below(self._home.services, 3))
+        return [root for root in roots if (root / "service.json").exists()]
 
     def _observed(self, record: Record) -> ServiceState:
         root = self._root(record.key)
