@@ -102,6 +102,12 @@ class GateFailed(PulletError):
     code = "gate-failed"
 
 
+class AssessmentFailed(PulletError):
+    """A part of a release's security could not be assessed; that is never a pass."""
+
+    code = "assessment-failed"
+
+
 class ReleaseCommandFailed(PulletError):
     code = "release-command-failed"
 
