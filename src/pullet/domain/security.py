@@ -116,6 +116,8 @@ class Coverage:
     there: int
     missed: tuple[tuple[str, str], ...] = ()
     """(name, why), of what was not looked at; at most 100, the count says the rest."""
+    excused: tuple[tuple[str, str], ...] = ()
+    """(name, who answers for it and why), of what need not be looked at; not counted in `there`."""
 
     @property
     def complete(self) -> bool:

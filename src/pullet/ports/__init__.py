@@ -6,6 +6,9 @@ again. Expected trouble is a `PulletError`; a driver never lets a foreign except
 """
 
 from pullet.domain.refs import Refs as Refs  # part of the Source port; it lives below so that the planner may use it
+from pullet.ports.assessing import Assessor as Assessor
+from pullet.ports.assessing import Engine as Engine
+from pullet.ports.assessing import Subject as Subject
 from pullet.ports.building import Asked as Asked
 from pullet.ports.building import Builder as Builder
 from pullet.ports.building import Gate as Gate
@@ -27,6 +30,7 @@ from pullet.ports.sources import Fleet as Fleet
 from pullet.ports.sources import Source as Source
 from pullet.ports.sources import Tree as Tree
 from pullet.ports.sources import TreeEntry as TreeEntry
+from pullet.ports.store import AssessmentStore as AssessmentStore
 from pullet.ports.store import ConditionStore as ConditionStore
 from pullet.ports.store import DeploymentStore as DeploymentStore
 from pullet.ports.store import EventStore as EventStore

@@ -52,3 +52,19 @@ class Engine(Protocol):
 
     async def assess(self, subject: Subject, log: LogSink) -> EngineReport:
         """Look at everything or say what was not looked at. What raises is taken for not assessed."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What all engines together say."""
+
+    reports: tuple[EngineReport, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+    """(part, why it has nothing to look at)."""
+
+
+class Assessor(Protocol):
+    """All the engines there are."""
+
+    async def examine(self, subject: Subject, log: LogSink) -> Examined:
+        """Does not raise for what an engine meets: that part has a gap then."""

@@ -23,6 +23,7 @@ from pullet.domain.release import (
     Verdict,
 )
 from pullet.domain.run import Run
+from pullet.domain.security import Assessment
 
 
 class ReleaseStore(Protocol):
@@ -145,6 +146,19 @@ class RunStore(Protocol):
         """The newest first."""
 
 
+class AssessmentStore(Protocol):
+    """What was found of each release's security."""
+
+    def save(self, release: ReleaseId, assessment: Assessment) -> None:
+        """Takes the place of an earlier one of the release."""
+
+    def get(self, release: ReleaseId) -> Assessment | None:
+        """None where it was not assessed, or too long ago."""
+
+    def of(self, environment: EnvironmentKey, limit: int = 20) -> Sequence[tuple[int, Assessment]]:
+        """(release, assessment), the newest first."""
+
+
 class Store(Protocol):
     """What was observed, and history. Never desired state: losing it costs history only.
 
@@ -166,5 +180,8 @@ class Store(Protocol):
 
     @property
     def runs(self) -> RunStore: ...
+
+    @property
+    def assessments(self) -> AssessmentStore: ...
 
     def close(self) -> None: ...

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from pullet.ports import Clock
+from pullet.store.assessments import SqliteAssessments
 from pullet.store.database import Database
 from pullet.store.deployments import SqliteDeployments
 from pullet.store.releases import SqliteReleases
@@ -15,6 +16,7 @@ from pullet.store.status import SqliteConditions, SqliteEvents
 KEEP_DEPLOYMENTS = 500  # an environment
 KEEP_EVENTS = 20_000
 KEEP_RUNS = 50  # of each schedule
+KEEP_ASSESSMENTS = 50  # an environment
 
 
 class SqliteStore:
@@ -39,6 +41,7 @@ class SqliteStore:
         self.conditions = SqliteConditions(self._database)
         self.events = SqliteEvents(self._database, clock, keep_events)
         self.runs = SqliteRuns(self._database, clock, keep_runs)
+        self.assessments = SqliteAssessments(self._database, KEEP_ASSESSMENTS)
         if self._database.moved_aside is not None:
             self.events.append(
                 "StoreReplaced",

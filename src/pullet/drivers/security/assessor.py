@@ -1,0 +1,66 @@
+"""All engines on one subject, side by side; what goes wrong in one is a gap in its part and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from pullet.domain.errors import PulletError
+from pullet.domain.security import Basis, EngineReport, Finding
+from pullet.ports.assessing import Engine, Examined, Subject
+from pullet.ports.common import LogSink
+
+_AT_A_TIME = 2
+_PLACED = frozenset({Basis.TRACE, Basis.CONFIGURATION, Basis.PATTERN})
+
+Refinement = Callable[[Subject, Sequence[Finding]], Awaitable[Sequence[Finding]]]
+"""Completes findings with what their place in the code tells: the function around it, the commit that brought it."""
+
+
+class EngineAssessor:
+    """`pullet.ports.Assessor`."""
+
+    def __init__(self, engines: Sequence[Engine], refinements: Sequence[Refinement] = ()) -> None:
+        self._engines = tuple(engines)
+        self._refinements = tuple(refinements)
+
+    async def examine(self, subject: Subject, log: LogSink) -> Examined:
+        turns = asyncio.Semaphore(_AT_A_TIME)
+        reasons = {engine.part: engine.left_out(subject) for engine in self._engines}
+        async with asyncio.TaskGroup() as tasks:
+            work = [
+                tasks.create_task(self._report(engine, subject, log, turns), name=f"assess:{subject.app}:{engine.part}")
+                for engine in self._engines
+                if not reasons[engine.part]
+            ]
+        left_out = tuple((part, reason) for part, reason in reasons.items() if reason)
+        return Examined(tuple(task.result() for task in work), left_out)
+
+    async def _report(self, engine: Engine, subject: Subject, log: LogSink, turns: asyncio.Semaphore) -> EngineReport:
+        async with turns:
+            started = time.monotonic()
+            try:
+                report = await self._refined(await engine.assess(subject, log), subject)
+            except PulletError as err:
+                report = EngineReport(engine.part, gap=str(err))
+            except Exception as err:
+                report = EngineReport(engine.part, gap=f"The engine failed: {type(err).__name__}: {err}")
+        report = replace(report, seconds=round(time.monotonic() - started, 3))
+        log(_told(report))
+        return report
+
+    async def _refined(self, report: EngineReport, subject: Subject) -> EngineReport:
+        """Only what lies in the code has a place there."""
+        placed = [each for each in report.findings if each.basis in _PLACED and each.spot.path]
+        rest = [each for each in report.findings if each not in placed]
+        found: Sequence[Finding] = placed
+        for refine in self._refinements if placed else ():
+            found = await refine(subject, found)
+        return replace(report, findings=(*found, *rest))
+
+
+def _told(report: EngineReport) -> str:
+    state = "looked at" if report.assessed else f"NOT ASSESSED: {report.gap or 'incomplete'}"
+    return f"{report.part}: {len(report.findings)} findings in {report.seconds:g} s, {state}"
