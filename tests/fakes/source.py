@@ -113,6 +113,11 @@ class FakeSource:
         _write_all(destination, files)
         self._check_outs[destination] = _CheckOut(sha, dict(files))
 
+    async def history(self, source: SourceSpec, sha: str, folder: Path) -> None:
+        if sha not in self.repository(source.url).commits:
+            raise SourceError(f"{source.url} no longer has the commit {sha[:12]}")
+        (folder / "HEAD").write_text(f"{sha}\n")
+
     async def record(self, destination: Path) -> None:
         if destination not in self._check_outs:
             raise SourceError(f"{destination} is not a finished check-out")

@@ -9,6 +9,7 @@ from pullet.domain.assets import Assets
 from pullet.domain.healing import Change, HealPolicy
 from pullet.domain.hosts import HostForm
 from pullet.domain.personality import Personality
+from pullet.domain.security import Severity
 from pullet.domain.services import ServiceSpec
 
 
@@ -181,6 +182,8 @@ class AppSpec:
     """Name -> sealed value (`age:…`) that the fleet gave at the time: going back to a release goes back to its own."""
     gates: tuple[str, ...] = ()
     """Names of the declared gates: each must pass, so one that this Pullet cannot run holds the release back."""
+    fail_on: Severity = Severity.HIGH
+    """New security findings of this severity and above hold a release back where the gate `security` is declared."""
     services: tuple[ServiceSpec, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     personality: Personality | None = None

@@ -59,6 +59,11 @@ class Home:
         return self.root / "tools"
 
     @property
+    def scratch(self) -> Path:
+        """Folders of confined programs, gone as soon as each is done."""
+        return self.root / "scratch"
+
+    @property
     def releases(self) -> Path:
         return self.root / "releases"
 

@@ -20,8 +20,9 @@ class Subject:
     """Whose user the engines run as."""
     tree: Path
     """The repository's files, checked out."""
-    files: tuple[str, ...]
-    """Regular files in there, relative, sorted; links and submodules are not among them."""
+    files: tuple[str, ...] = ()
+    """Regular files in there, relative, sorted; links and submodules are not among them. Empty: whatever is there,
+    which the assessor finds out."""
     missed: tuple[tuple[str, str], ...] = ()
     """(path, why) of files that no engine shall open, such as one of 100 MB."""
     repository: Path | None = None
@@ -61,6 +62,7 @@ class Examined:
     reports: tuple[EngineReport, ...]
     left_out: tuple[tuple[str, str], ...] = ()
     """(part, why it has nothing to look at)."""
+    frameworks: frozenset[str] = frozenset()
 
 
 class Assessor(Protocol):

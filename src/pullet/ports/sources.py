@@ -56,6 +56,11 @@ class Source(Protocol):
         What was there before is replaced; a finished check-out of the same commit is left as it is.
         """
 
+    async def history(self, source: SourceSpec, sha: str, folder: Path) -> None:
+        """Make a bare repository at the empty `folder` that has the commit as HEAD, and all that came before it. Users
+        of the box can read it; the address that it came from is not in it. Raises SourceError, SourceRefused, DiskFull.
+        """
+
     async def record(self, destination: Path) -> None:
         """Take the present owners and modes of a check-out as the expected ones: call it after a hand-over (chown).
 

@@ -40,6 +40,7 @@ from pullet.planner.retention import releases_to_discard
 from pullet.planner.tracking import resolve as track_tip
 from pullet.ports import LogSink
 from pullet.reconcile.announcing import Announcer, Outside
+from pullet.reconcile.assessing import Later
 from pullet.reconcile.departure import Departure
 from pullet.reconcile.deploying import DeploymentScribe
 from pullet.reconcile.disk import disk_may_be_full, note_if_possible
@@ -88,6 +89,7 @@ class EnvironmentLoop:
         self._scribe = DeploymentScribe(self.key, neighbours, changes.notify)
         self._healing = Healing(self.key, neighbours, self._scribe)
         self._watch = Watch(self.key, neighbours)
+        self._assessed_later = Later(self.key, neighbours)
         self._schedules = Schedules(self.key, neighbours, lambda: not self._standing_down())
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -373,6 +375,7 @@ class EnvironmentLoop:
         if not observed.serving:
             await steps.show_page(desired.hosts, self._announcer.page(self._assignment.spec))
         elif plan.goal is not None:
+            self._assessed_later.begin(plan.goal, self._assignment.source, self._aside)
             await self._check_live(plan.goal, steps)
 
     async def _check_live(self, number: int, steps: Steps) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pullet.domain.home import Home
-from pullet.ports import Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Secrets, Source, Store, Visitor
+from pullet.ports import Assessor, Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Secrets, Source, Store, Visitor
 from pullet.reconcile.safekeeping import Safekeeping
 from pullet.reconcile.services import Services
 
@@ -29,6 +29,8 @@ class Neighbours:
     safekeeping: Safekeeping | None = None
     """None: nothing is backed up here."""
     gates: tuple[Gate, ...] = ()
+    assessor: Assessor | None = None
+    """None: nobody looks at the security of releases, and none that declares that gate is deployed."""
     release_command_limit: float = 600.0
     """Seconds for one release command, such as a migration."""
     settle: float = 0.5

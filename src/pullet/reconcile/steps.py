@@ -20,6 +20,7 @@ from pullet.domain.services import Grant
 from pullet.planner.admission import refusal
 from pullet.planner.healing import changes_of
 from pullet.ports import LogSink, Page, RouteTarget
+from pullet.reconcile.assessing import GATE, Assessing, refuse, summary
 from pullet.reconcile.drift import changed_files
 from pullet.reconcile.healing import Healing
 from pullet.reconcile.keeping import keep
@@ -84,7 +85,7 @@ class Steps:
         if self._environment.preview:
             spec = replace(spec, secrets_sealed=self._sealed_for_any(spec))
         self._advance(release.id, Stage.OPENED, spec=spec)  # what it asks for is known even where it is refused
-        runnable = frozenset(gate.name for gate in self._world.gates)
+        runnable = frozenset((*(gate.name for gate in self._world.gates), *((GATE,) if self._world.assessor else ())))
         if refused := refusal(spec, self._environment, self._source, runnable):
             raise refused
         self._world.secrets.open(release.id.environment, spec.secrets_sealed)  # refused now rather than after a build
@@ -120,11 +121,22 @@ class Steps:
         release = self.release(number)
         assert release.spec is not None
         assert release.artifact is not None
+        await self._assess(release, log)
         for gate in self._world.gates:
             result = await gate.check(release.id, release.spec, release.artifact, log)
             if not result.passed:
                 raise GateFailed(f"Gate {gate.name} holds {release.id} back: {result.summary}")
         self._advance(release.id, Stage.CHECKED)
+
+    async def _assess(self, release: Release, log: LogSink) -> None:
+        """Where the gate is declared; every other release is assessed once it is live, and keeps nobody waiting."""
+        if self._world.assessor is None:
+            return
+        assessing = Assessing(self._world, self._world.assessor, self._source)
+        if assessing.is_gate(release):
+            assessment = await assessing.assess(release, log)
+            log(summary(assessment))
+            refuse(assessment, release.id)
 
     async def prepare(self, number: int, log: LogSink) -> None:
         release = self.release(number)

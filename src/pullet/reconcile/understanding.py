@@ -12,6 +12,7 @@ from pullet.domain.app import AppSpec, DependencyKind, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
 from pullet.domain.healing import Change, ChangeKind
 from pullet.domain.hosts import written
+from pullet.domain.security import Severity
 from pullet.ports import Tree
 from pullet.reconcile.tasks import both
 
@@ -58,6 +59,8 @@ async def _understand(tree: Tree, name: str) -> AppSpec:
     decisions = {decision.subject: decision for decision in spec.decisions}
     services = (*(as_read(service, decisions) for service in app_file.service_specs()), *spec.services)
     build = app_file.build
+    if app_file.gates.security is not None:
+        spec = replace(spec, fail_on=Severity(app_file.gates.security.fail_on))
     spec = replace(spec, gates=gates, services=services, schedules=schedules)
     return replace(spec, heal=build.heal_policy, changes=build.changes)
 

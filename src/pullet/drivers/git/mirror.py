@@ -1,7 +1,8 @@
 """The bare mirror of one source: made by hand in one rename, fetched into, repaired when damaged.
 
 Every fetched commit has a ref of its own, so nothing that happens to the branches of the remote can take it away. Only
-the newest state is fetched (depth 1), and no file over the limit where the server can leave it out.
+the newest state is fetched (depth 1), but for a mirror of the whole history, and no file over the limit where the
+server can leave it out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from pullet.drivers.git.program import Git
 _KEEP = "refs/pullet"
 _ALL_REFS = ("+refs/heads/*:refs/remote/heads/*", "+refs/tags/*:refs/remote/tags/*")
 _ONLY_REFS = re.compile(r"unadvertised object|dumb http transport does not support|does not support shallow")
+_OBJECTS = re.compile(r"[0-9a-f]{2}/[0-9a-f]{38,62}|pack/pack-[0-9a-f]+\.(pack|idx|rev)")
+_NO_REMOTE = '\tpartialClone = origin\n[remote "origin"]\n\tpromisor = true\n'  # large files may be missing
 _PACKS = 50  # more than that slow every command down
 _SIZE_CHECK = 0.5  # seconds
 
@@ -32,8 +35,13 @@ _SIZE_CHECK = 0.5  # seconds
 class Mirror:
     """One at a time: callers hold `lock` around everything that writes."""
 
-    def __init__(self, home: Home, git: Git, limits: GitLimits, url: str, location: Location) -> None:
-        self.folder = home.mirrors / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.git"
+    def __init__(
+        self, home: Home, git: Git, limits: GitLimits, url: str, location: Location, *, history: bool = False
+    ) -> None:
+        """`history`: also all that came before a commit; such a mirror is one of its own."""
+        kind = "history.git" if history else "git"
+        self.folder = home.mirrors / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.{kind}"
+        self._depth = () if history else ("--depth=1",)
         self.location = location
         self.lock = asyncio.Lock()
         self._git = git
@@ -65,7 +73,7 @@ class Mirror:
         """Transfer the commit. Raises CommandFailed where the mirror may be damaged, else SourceError."""
         self._ensure(sha)
         try:
-            await self._transfer("--depth=1", "origin", f"+{sha}:{_KEEP}/{sha}")
+            await self._transfer(*self._depth, "origin", f"+{sha}:{_KEEP}/{sha}")
         except CommandFailed as err:
             if not _ONLY_REFS.search(err.output):
                 raise self._blame(err) from err
@@ -116,6 +124,27 @@ class Mirror:
         for pattern in ("*.lock", "refs/**/*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "gc.pid"):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
+
+    def lend(self, sha: str, folder: Path) -> None:
+        """Make a bare repository at `folder`, whose HEAD is the commit, for others to read.
+
+        Its objects are links to the mirror's, which nobody can change; it knows no address, which may have a token.
+        """
+        for needed in ("objects/info", "refs/heads"):
+            (folder / needed).mkdir(parents=True)
+        objects = self.folder / "objects"
+        with disk_full_at(folder):
+            for path in objects.glob("*/*"):
+                name = path.relative_to(objects)
+                if _OBJECTS.fullmatch(str(name)):
+                    (folder / "objects" / name.parent).mkdir(exist_ok=True)
+                    os.link(path, folder / "objects" / name)
+                if path.suffix == ".pack":
+                    (folder / "objects" / name).with_suffix(".promisor").touch()
+            (folder / "HEAD").write_text(f"{sha}\n")
+            formats = "\tobjectFormat = sha256\n" if self._algorithm() == "sha256" else ""
+            config = f"[core]\n\trepositoryFormatVersion = 1\n\tbare = true\n[extensions]\n{formats}{_NO_REMOTE}"
+            (folder / "config").write_text(config)
 
     def remove(self) -> None:
         """In two steps, so that a crash leaves a whole mirror or none."""

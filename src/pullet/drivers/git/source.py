@@ -61,6 +61,7 @@ class GitSource:
         self._limits = limits or GitLimits()
         self._git = Git(home, runner, self._limits, ssh_command)
         self._remotes: dict[str, _Remote] = {}
+        self._histories: dict[str, asyncio.Lock] = {}
         self._listings: OrderedDict[tuple[str, str], Listing] = OrderedDict()
         self._tls: ssl.SSLContext | None = None
         self._threads = asyncio.Semaphore(_THREADS)
@@ -87,6 +88,21 @@ class GitSource:
         _must_be_sha(sha)
         async with remote.mirror.lock:
             await self._bring(remote, source, sha)
+
+    async def history(self, source: SourceSpec, sha: str, folder: Path) -> None:
+        _must_be_sha(sha)
+        mirror = Mirror(self._home, self._git, self._limits, source.url, self._remote(source).location, history=True)
+        async with self._histories.setdefault(source.url, asyncio.Lock()):
+            try:
+                if not mirror.has(sha):
+                    await mirror.bring(sha)
+                    await mirror.tidy()
+                await asyncio.to_thread(mirror.lend, sha, folder)
+            except CommandFailed as err:
+                await asyncio.to_thread(mirror.remove)  # made anew the next time
+                raise failure_of(err, mirror.location) from err
+            except OSError as err:
+                raise SourceError(f"The history of {mirror.location.shown} cannot be lent", context=str(err)) from err
 
     def tree(self, source: SourceSpec, sha: str) -> GitTree:
         mirror = self._remote(source).mirror
@@ -131,6 +147,9 @@ class GitSource:
         remote = self._remote(source)
         async with remote.mirror.lock:
             await asyncio.to_thread(remote.mirror.remove)
+        async with self._histories.setdefault(source.url, asyncio.Lock()):
+            history = Mirror(self._home, self._git, self._limits, source.url, remote.location, history=True)
+            await asyncio.to_thread(history.remove)
         remote.close()
         self._remotes.pop(source.url, None)
 

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from pullet.domain.errors import PulletError
-from pullet.domain.security import Basis, EngineReport, Finding
+from pullet.domain.security import Basis, Coverage, EngineReport, Finding
+from pullet.drivers.security.subjects import every_file, frameworks, sort_out
 from pullet.ports.assessing import Engine, Examined, Subject
 from pullet.ports.common import LogSink
 
@@ -27,6 +28,7 @@ class EngineAssessor:
         self._refinements = tuple(refinements)
 
     async def examine(self, subject: Subject, log: LogSink) -> Examined:
+        subject = await asyncio.to_thread(_surveyed, subject)
         turns = asyncio.Semaphore(_AT_A_TIME)
         reasons = {engine.part: engine.left_out(subject) for engine in self._engines}
         async with asyncio.TaskGroup() as tasks:
@@ -36,7 +38,7 @@ class EngineAssessor:
                 if not reasons[engine.part]
             ]
         left_out = tuple((part, reason) for part, reason in reasons.items() if reason)
-        return Examined(tuple(task.result() for task in work), left_out)
+        return Examined((_files(subject), *(task.result() for task in work)), left_out, subject.frameworks)
 
     async def _report(self, engine: Engine, subject: Subject, log: LogSink, turns: asyncio.Semaphore) -> EngineReport:
         async with turns:
@@ -59,6 +61,20 @@ class EngineAssessor:
         for refine in self._refinements if placed else ():
             found = await refine(subject, found)
         return replace(report, findings=(*found, *rest))
+
+
+def _surveyed(subject: Subject) -> Subject:
+    """With its files and frameworks, where nobody has told them."""
+    if not subject.files:
+        files, missed = sort_out(subject.tree, every_file(subject.tree))
+        subject = replace(subject, files=files, missed=missed)
+    return replace(subject, frameworks=subject.frameworks or frameworks(subject.tree, subject.files))
+
+
+def _files(subject: Subject) -> EngineReport:
+    """What no engine is shown is not assessed, whatever the engines say of the rest."""
+    read, there = len(subject.files), len(subject.files) + len(subject.missed)
+    return EngineReport("files", coverage=(Coverage("files", read, there, subject.missed),))
 
 
 def _told(report: EngineReport) -> str:
