@@ -19,6 +19,7 @@ SAFE: Mapping[str, str] = {
 _OPTIONS = (
     *("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
     *("-c", "core.attributesFile=/dev/null", "-c", "diff.external=", "-c", "core.pager=cat"),
+    *("-c", "blame.ignoreRevsFile=", "-c", "mailmap.file=", "-c", "mailmap.blob="),
 )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pullet.domain.errors import AssessmentFailed
-from pullet.domain.security import Finding, Spot
+from pullet.domain.security import Finding
+from pullet.drivers.security.asked.files import Unread, read
 from pullet.drivers.security.git import SAFE, git
 from pullet.drivers.security.workbench import Errand, Workbench
 from pullet.ports.assessing import Subject
 
-_BLAMED = 100  # findings
+_BLAMED = 200  # findings
+_BLAME_TIME = 60.0  # seconds for all files; later ones stay without an author
 _MODULE = "pullet.drivers.security.asked.locate"
+_Place = tuple[str, str, int]  # function, code, end line
 
 
 class Locating:
@@ -23,30 +27,24 @@ class Locating:
 
     async def __call__(self, subject: Subject, findings: Sequence[Finding]) -> Sequence[Finding]:
         """A file whose syntax tree ends the interpreter costs the places of its own findings, and no finding."""
-        by_path: dict[str, list[int]] = {}
-        for number, finding in enumerate(findings):
-            by_path.setdefault(finding.spot.path, []).append(number)
-        found = list(findings)
-        for path, answer in (await self._ask(subject, findings, by_path)).items():
-            for number, (function, code, end_line) in zip(by_path[path], answer, strict=True):
-                finding = found[number]
-                spot = replace(finding.spot, end_line=max(end_line, finding.spot.line))
-                found[number] = replace(finding, function=finding.function or function, code=code, spot=spot)
-        return found
+        places = await self._ask(subject, _lines(findings))
+        return [_placed(finding, places.get((finding.spot.path, finding.spot.line))) for finding in findings]
 
-    async def _ask(
-        self, subject: Subject, findings: Sequence[Finding], by_path: dict[str, list[int]]
-    ) -> dict[str, list[tuple[str, str, int]]]:
-        spots = [(path, [findings[number].spot.line for number in numbers]) for path, numbers in by_path.items()]
-        question = {"tree": str(subject.tree), "spots": spots}
+    async def _ask(self, subject: Subject, spots: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], _Place]:
+        question = {"tree": str(subject.tree), "spots": list(spots.items())}
         try:
             answers = await self._workbench.ask(subject, _MODULE, question)
         except AssessmentFailed:
-            if len(by_path) == 1:
+            if len(spots) <= 1:
                 return {}
-            halves = (dict(list(by_path.items())[::2]), dict(list(by_path.items())[1::2]))
-            return {path: each for half in halves for path, each in (await self._ask(subject, findings, half)).items()}
-        return {path: answer for (path, _), answer in zip(spots, answers, strict=True) if answer is not None}
+            paths = list(spots)
+            halves = ({path: spots[path] for path in half} for half in (paths[::2], paths[1::2]))
+            return {place: told for half in halves for place, told in (await self._ask(subject, half)).items()}
+        return {
+            (path, line): told
+            for (path, lines), answer in zip(spots.items(), answers, strict=True)
+            for line, told in zip(lines, answer or (), strict=bool(answer))
+        }
 
 
 class Blaming:
@@ -56,26 +54,76 @@ class Blaming:
         self._workbench = workbench
 
     async def __call__(self, subject: Subject, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """Findings in files that are not committed, or have changed since, stay as they are."""
         if subject.repository is None or not subject.revision:
             return findings
-        places = {(finding.spot.path, finding.spot.line) for finding in findings if finding.spot.line}
-        known = {place: await self._blame(subject, *place) for place in sorted(places)[:_BLAMED]}
+        ends = asyncio.get_running_loop().time() + _BLAME_TIME
+        known: dict[tuple[str, int], _Origin] = {}
+        for path, lines in _lines(findings[:_BLAMED]).items():
+            if asyncio.get_running_loop().time() < ends:
+                known |= {(path, line): origin for line, origin in (await self._blame(subject, path, lines)).items()}
         return [_signed(finding, known.get((finding.spot.path, finding.spot.line))) for finding in findings]
 
-    async def _blame(self, subject: Subject, path: str, line: int) -> tuple[str, str] | None:
-        assert subject.repository is not None
-        argv = git(subject.repository, "blame", "--porcelain", f"-L{line},{line}", subject.revision, "--", path)
+    async def _blame(self, subject: Subject, path: str, lines: Sequence[int]) -> dict[int, _Origin]:
+        """The lines as they are in the tree: a number may mean another line in the commit."""
         try:
-            done = await self._workbench.run(subject, Errand(argv, (subject.repository,), environment=SAFE))
+            there = (await asyncio.to_thread(read, subject.tree, path)).split(b"\n")
+        except Unread:
+            return {}
+        ranges = [f"-L{line},{line}" for line in lines if 0 < line <= len(there)]
+        arguments = ("blame", "--porcelain", "--no-textconv", *ranges, subject.revision, "--", path)
+        assert subject.repository is not None
+        errand = Errand(git(subject.repository, *arguments), (subject.repository,), environment=SAFE)
+        try:
+            done = await self._workbench.run(subject, errand)
         except AssessmentFailed:
-            return None  # a file that is not committed, say
-        lines = done.text.splitlines()
-        author = next((each.removeprefix("author ") for each in lines if each.startswith("author ")), "")
-        return (lines[0].split()[0], author) if lines else None
+            return {}  # not committed, or shorter there
+        found = _origins(done.stdout.split(b"\n"))
+        return {line: each for line, each in found.items() if each.text == there[line - 1].rstrip(b"\r")}
 
 
-def _signed(finding: Finding, blame: tuple[str, str] | None) -> Finding:
-    if blame is None:
+@dataclass(frozen=True)
+class _Origin:
+    commit: str
+    author: str
+    text: bytes
+
+
+def _origins(porcelain: Iterable[bytes]) -> dict[int, _Origin]:
+    """Line -> where it is from. A header names the author where its commit appears first."""
+    authors: dict[str, str] = {}
+    found: dict[int, _Origin] = {}
+    commit, line, fresh = "", 0, True
+    for row in porcelain:
+        if row.startswith(b"\t"):
+            found[line] = _Origin(commit, authors.get(commit, ""), row[1:].rstrip(b"\r"))
+            fresh = True
+        elif fresh and row:
+            fields = row.split()
+            commit, line, fresh = fields[0].decode("ascii", "replace"), int(fields[2]), False
+        elif row.startswith(b"author "):
+            authors[commit] = row.removeprefix(b"author ").decode("utf-8", "replace")
+    return found
+
+
+def _lines(findings: Iterable[Finding]) -> dict[str, list[int]]:
+    """Path -> its lines, each once."""
+    found: dict[str, dict[int, None]] = {}
+    for finding in findings:
+        if finding.spot.path and finding.spot.line:
+            found.setdefault(finding.spot.path, {})[finding.spot.line] = None
+    return {path: list(lines) for path, lines in found.items()}
+
+
+def _placed(finding: Finding, place: _Place | None) -> Finding:
+    if place is None:
         return finding
-    spot: Spot = replace(finding.spot, commit=blame[0], author=blame[1])
-    return replace(finding, spot=spot)
+    function, code, end_line = place
+    spot = replace(finding.spot, end_line=max(end_line, finding.spot.line))
+    return replace(finding, function=finding.function or function, code=code or finding.code, spot=spot)
+
+
+def _signed(finding: Finding, origin: _Origin | None) -> Finding:
+    if origin is None:
+        return finding
+    return replace(finding, spot=replace(finding.spot, commit=origin.commit, author=origin.author))

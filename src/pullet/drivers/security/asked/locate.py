@@ -18,11 +18,11 @@ def main() -> None:
     answers: list[list[tuple[str, str, int]] | None] = []
     for path, lines in question["spots"]:
         try:
-            text = read(tree, path).decode("utf-8", "replace")
+            data = read(tree, path)
         except Unread:
             answers.append(None)
             continue
-        answers.append([(found.function, found.code, found.end_line) for found in locate(text, lines)])
+        answers.append([(found.function, found.code, found.end_line) for found in locate(data, lines)])
     json.dump(answers, sys.stdout)
 
 
