@@ -32,6 +32,7 @@ _EXAMPLES = "Examples:  pullet assess .  |  pullet assess --base origin/main --f
 @click.option("--base", metavar="REVISION", default="", help="Only what is new against this revision holds back.")
 @click.option("--fail-on", type=click.Choice(_FAIL_ON), help="Hold back from this severity on. Default: pullet.toml's.")
 @click.option("--python", type=click.Path(path_type=Path, exists=True), help="Interpreter with the app's dependencies.")
+@click.option("--advisories", default="", metavar="URL", help="Another advisory database: a git repository.")
 @click.option("--url", default="", help="Also attack a running instance; with --i-own-it only.")
 @click.option("--i-own-it", is_flag=True, help="The instance at --url is yours, and may be attacked.")
 @click.option("--release", type=click.IntRange(min=1), help="Of an app: which release. Default: the newest.")
@@ -64,13 +65,14 @@ def _of_folder(given: Mapping[str, Any]) -> Assessed:
         base=given["base"],
         fail_on=Severity(given["fail_on"]) if given["fail_on"] else None,
         url=given["url"],
+        advisories=given["advisories"],
         python=given["python"],
     )
     return asyncio.run(assess_folder(wanted, default_home(), _progress))
 
 
 def _of_app(given: Mapping[str, Any]) -> Assessed:
-    for option in ("base", "fail_on", "url", "python"):
+    for option in ("base", "fail_on", "url", "python", "advisories"):
         if given[option]:
             named = f"--{option.replace('_', '-')}"
             raise UsageError(f"{named} is for folders", hint=f"{given['target']!r} is no folder here; write ./NAME.")

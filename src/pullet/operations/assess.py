@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from pullet.analysis.security.judging import Yardstick, counted, judge
 from pullet.analysis.security.waivers import WAIVERS_FILE, Waiver, parse_waivers
+from pullet.config.settings_file import read_settings
 from pullet.domain.app import AppSpec
 from pullet.domain.errors import NotFound, PulletError, UsageError
 from pullet.domain.fleet import SourceSpec
@@ -22,12 +24,14 @@ from pullet.drivers.folder import FolderTree
 from pullet.drivers.git import GitSource
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.runtime.sandbox import detect_sandbox
+from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.engines import assessor
 from pullet.drivers.security.folder import FolderSubjects
 from pullet.drivers.security.workbench import Workbench
 from pullet.operations.control import Control
 from pullet.ports import Assessor, LogSink, Source, Subject
 from pullet.reconcile.understanding import understand_app
+from pullet.reconcile.upkeep import INTERVAL
 
 _APP = "assessed"
 """Whose user the engines run as where there is no app yet."""
@@ -43,6 +47,8 @@ class Wanted:
     fail_on: Severity | None = None
     """None: what pullet.toml says, else high."""
     url: str = ""
+    advisories: str = ""
+    """URL or path of another advisory database; empty: the box's."""
     python: Path | None = None
     """Interpreter that has the app's dependencies; None: the folder's own `.venv`, where there is one."""
 
@@ -109,7 +115,9 @@ async def assess_folder(wanted: Wanted, root: Path, log: LogSink) -> Assessed:
     try:
         home, runner = Home(scratch), ProcessRunner()
         bench = Workbench(runner, await detect_sandbox(home, runner), home.scratch)
-        work = FolderAssessment(assessor(bench), FolderSubjects(bench), GitSource(home, runner), scratch)
+        advisories = await _advisories(Home(root), wanted, runner, log)
+        source = GitSource(home, runner)
+        work = FolderAssessment(assessor(bench, advisories), FolderSubjects(bench), source, scratch)
         assessment = await work.assess(wanted, log)
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True))
@@ -126,6 +134,21 @@ def assessed(control: Control, app: str, environment: str, release: int | None) 
         hint = "A release is assessed when it is live, or before where it declares the gate."
         raise NotFound(f"Nothing was assessed of {key}" + (f"/{release}" if release else ""), hint=hint)
     return Assessed(app, entries[0].release, entries[0].assessment, tuple(entries[1:]))
+
+
+async def _advisories(home: Home, wanted: Wanted, runner: ProcessRunner, log: LogSink) -> Advisories:
+    """Those of the box, polled where that was long ago: without a daemon nobody else does. A repository that is named
+    for once has an index of its own."""
+    settings = read_settings(home.settings.read_text() if home.settings.exists() else "", str(home.settings)).assess
+    url = wanted.advisories or settings.advisories
+    folder = home.advisories / hashlib.sha256(url.encode()).hexdigest()[:16] if wanted.advisories else home.advisories
+    advisories = Advisories(folder, GitSource(home, runner), url, time.time, settings.advisories_max_age)
+    if url and not advisories.polled_within(INTERVAL):
+        try:
+            await advisories.refresh()
+        except PulletError as err:
+            log(f"The advisories could not be polled: {err.message}")
+    return advisories
 
 
 def _scratch(root: Path) -> Path:
