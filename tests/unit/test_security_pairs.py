@@ -30,5 +30,5 @@ def test_both_sides_are_whole_files_that_differ(pair: Pair) -> None:
 
 @pytest.mark.parametrize("text", ["## no cwe\n", "## a CWE-1 b.py\nno sign\n"])
 def test_what_is_no_pair_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="pair|side"):
+    with pytest.raises(ValueError, match=r"pair|side"):
         list(read("flask", text))

@@ -1,8 +1,9 @@
 """Labelled pairs: a defect of one class, and the same code without it.
 
 One text a framework, written like a diff, so that the two sides differ in nothing but the defect: a line begins with
-`-` (vulnerable side), `+` (fixed side) or a space (both). `## name CWE-n,m path` begins a pair, `@@ path` another file of
-it. Several CWEs: any of them is the right answer. `<<name>>` stands for a made-up secret that no file here contains.
+`-` (vulnerable side), `+` (fixed side) or a space (both). `## name CWE-n,m path` begins a pair, `@@ path` another
+file of it. Several CWEs: any of them is the right answer. `<<name>>` stands for a made-up secret that no file here
+contains.
 """
 
 from __future__ import annotations
