@@ -22,7 +22,7 @@ from pullet.drivers.security.bandit import BanditEngine
 from pullet.drivers.security.code import CodeEngine
 from pullet.drivers.security.flow import FlowEngine
 from pullet.drivers.security.workbench import Workbench
-from pullet.ports.assessing import Engine, Subject
+from pullet.ports.assessing import Engine
 from tests.assessing import subject_of, unheard, workbench
 from tests.assessing.pairs import FRAMEWORKS, Pair, pairs
 
@@ -56,19 +56,14 @@ def blocks(finding: Finding) -> bool:
 
 async def answers(engine: Engine, labelled: Sequence[Pair], top: Path) -> list[Answer]:
     found = []
-    for number, pair in enumerate(labelled):
-        sides = [await _findings(engine, pair, side, top / f"{number}-{name}") for name, side in _sides(pair)]
+    for pair in labelled:
+        sides = [await _findings(engine, pair, files, top) for files in (pair.vulnerable, pair.fixed)]
         found.append(Answer(pair, *sides))
     return found
 
 
-def _sides(pair: Pair) -> Iterable[tuple[str, Mapping[str, str]]]:
-    return (("vulnerable", pair.vulnerable), ("fixed", pair.fixed))
-
-
-async def _findings(engine: Engine, pair: Pair, files: Mapping[str, str], folder: Path) -> tuple[Finding, ...]:
-    folder.mkdir()
-    subject: Subject = subject_of(folder, files, frameworks=frozenset({pair.framework}))
+async def _findings(engine: Engine, pair: Pair, files: Mapping[str, str], top: Path) -> tuple[Finding, ...]:
+    subject = subject_of(top / "tree", files, frameworks=frozenset({pair.framework}))
     try:
         if engine.left_out(subject):
             return ()
@@ -76,7 +71,7 @@ async def _findings(engine: Engine, pair: Pair, files: Mapping[str, str], folder
     except PulletError as err:
         raise SystemExit(f"{engine.part} on {pair.title}: {err}") from err
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(subject.tree)
     if not report.assessed:
         print(f"{engine.part} on {pair.title}: not assessed: {report.gap or report.coverage}", file=sys.stderr)
     return report.findings
@@ -107,19 +102,19 @@ def table(title: str, rows: Iterable[tuple[str, Sequence[Answer]]]) -> str:
     return "\n".join((head, *lines, ""))
 
 
-async def measure(labelled: Sequence[Pair]) -> dict[str, list[Answer]]:
-    top = Path(tempfile.mkdtemp(dir="/tmp"))  # as root programs run as another user, who has to get there
-    top.chmod(0o711)
-    try:
-        bench = await workbench(top / "home")
-        engines = [make(bench) for make in ENGINES]
-        return {engine.part: await answers(engine, labelled, top) for engine in engines}
-    finally:
-        shutil.rmtree(top)
+async def measure(labelled: Sequence[Pair], top: Path) -> dict[str, list[Answer]]:
+    bench = await workbench(top / "home")
+    engines = [make(bench) for make in ENGINES]
+    return {engine.part: await answers(engine, labelled, top) for engine in engines}
 
 
 def main() -> None:
-    found = asyncio.run(measure(pairs()))
+    top = Path(tempfile.mkdtemp(dir="/tmp"))
+    top.chmod(0o711)  # as root programs run as another user, who has to get there
+    try:
+        found = asyncio.run(measure(pairs(), top))
+    finally:
+        shutil.rmtree(top)
     every = together(list(found.values()))
     print(table("engine", (*found.items(), ("together", every))))
     print(table("framework", ((name, [each for each in every if each.pair.framework == name]) for name in FRAMEWORKS)))

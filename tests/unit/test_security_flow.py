@@ -92,6 +92,7 @@ def test_input_is_followed(lines: tuple[str, ...]) -> None:
         ("a = request.args['a']", "if a not in ('x', 'y'):", "    abort(400)", "os.system(a)"),
         ("a = request.args['a']", "if a in KNOWN:", "    os.system(a)"),
         ("a = request.args['a']", "check(a)", "os.system(a)"),
+        ("a = request.args['a']", "if not a or urlsplit(a).netloc != '':", "    a = '/'", "return redirect(a)"),
         ("check(request.args['a'])", "os.system(request.args['a'])"),
         ("if request.args.get('a') == 'x':", "    os.system(request.args['a'])"),
         ("a = request.args['a']", "fine = valid(a)", "if not fine:", "    return 'no'", "os.system(a)"),

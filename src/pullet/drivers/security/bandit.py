@@ -92,7 +92,7 @@ def _read(output: bytes, paths: Sequence[str], frameworks: frozenset[str]) -> tu
 
 
 def _name(row: Any) -> str:
-    return os.path.normpath(row["filename"])
+    return os.path.normpath(str(row["filename"]))
 
 
 def _finding(path: str, row: Any, frameworks: frozenset[str]) -> Finding | None:

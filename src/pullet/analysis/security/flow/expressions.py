@@ -331,8 +331,8 @@ class Expressions:
                 return
             case ast.Call(func=ast.Attribute(attr="get")):
                 return
-            case ast.Compare(left=left, comparators=[ast.Constant(value=None | "")]):
-                yield from self._judged(left, env) if isinstance(left, ast.Name) else ()
+            case ast.Compare(left=ast.Name() as name, comparators=[ast.Constant(value=None | "")]):
+                yield from self._judged(name, env)
             case _:
                 yield from self.origins(ast.walk(test), env)
 
