@@ -49,12 +49,13 @@ def judge(
         base=yardstick.base,
         assessed=now,
         fail_on=yardstick.fail_on,
-        parts=tuple(replace(part, report=replace(part.report, findings=())) for part in parts),
+        parts=tuple(replace(part, report=replace(part.report, findings=(), document="")) for part in parts),
         left_out=tuple(left_out),
         new=new,
         known=known,
         waived=outcome.waived,
         frameworks=tuple(sorted(frameworks)),
+        document=next((report.document for report in reports if report.document), ""),
     )
 
 
