@@ -56,8 +56,8 @@ def in_git(top: Path, *commits: dict[str, str | bytes], gone: str = "") -> tuple
             (top / "tree" / gone).unlink()
         subject_of(top / "tree", files)
         shas.append(committed(top / "tree"))
-    files = tuple(sorted(str(path.relative_to(top / "tree")) for path in (top / "tree").iterdir() if path.is_file()))
-    return Subject("shop", top / "tree", files, repository=top / "tree" / ".git", revision=shas[-1]), shas
+    names = tuple(sorted(str(path.relative_to(top / "tree")) for path in (top / "tree").iterdir() if path.is_file()))
+    return Subject("shop", top / "tree", names, repository=top / "tree" / ".git", revision=shas[-1]), shas
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------

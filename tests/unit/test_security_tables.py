@@ -54,7 +54,7 @@ def test_requirements_and_sheets_are_formed_as_theirs() -> None:
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\n"
 FINDING = Finding(
-    "flow/sql", 89, Severity.CRITICAL, Basis.TRACE, f"Input {HOSTILE}", 
+    "flow/sql", 89, Severity.CRITICAL, Basis.TRACE, f"Input {HOSTILE}",
     Spot(f"a{HOSTILE}\udcff.py", 3, 3, "", "a" * 40, HOSTILE), sink="execute",
     exploit=HOSTILE, fix=HOSTILE, code=HOSTILE, trace=(Spot("app.py", 1),),
     references=("https://example.org/x", "javascript:alert(1)"),
