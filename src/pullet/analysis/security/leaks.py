@@ -29,10 +29,10 @@ def leak(rule: str, spot: Spot, digest: str, shown: str, *, in_tree: bool) -> Fi
         rule=f"gitleaks/{rule}",
         cwe=321 if "key" in rule and "private" in rule else 798,
         severity=severity,
-        basis=Basis.PATTERN if vague or in_tests else Basis.SECRET,
+        basis=Basis.PATTERN if vague or in_tests or not in_tree else Basis.SECRET,
         title=f"A secret is in the repository{where}: {kind}",
         spot=spot,
-        reason=_reason(vague, in_tests),
+        reason=_reason(vague, in_tests, in_tree),
         exploit="Whoever gets a copy of the repository, also years later, uses it in your name.",
         fix="Revoke it first and make another: it stays in git's history, also once the line is gone. Then read it "
         "from the environment; `pullet secrets set APP NAME` keeps it sealed.",
@@ -42,7 +42,11 @@ def leak(rule: str, spot: Spot, digest: str, shown: str, *, in_tree: bool) -> Fi
     )
 
 
-def _reason(vague: bool, in_tests: bool) -> str:
+def _reason(vague: bool, in_tests: bool, in_tree: bool) -> str:
+    if not in_tree:
+        return (
+            "The files have it no longer, and no commit can take it out of the history: make sure that it is revoked."
+        )
     if in_tests:
         return "It lies among tests, examples or docs, where such values are often made up."
     if vague:

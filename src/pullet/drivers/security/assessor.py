@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from pullet.analysis.security.redacting import without_secrets
 from pullet.domain.errors import PulletError
 from pullet.domain.security import Basis, Coverage, EngineReport, Finding
 from pullet.drivers.security.advisories import Advisories
@@ -68,7 +69,7 @@ class EngineAssessor:
         found: Sequence[Finding] = placed
         for refine in self._refinements if placed else ():
             found = await refine(subject, found)
-        return replace(report, findings=(*found, *rest))
+        return replace(report, findings=tuple(without_secrets(each) for each in (*found, *rest)))
 
 
 def _surveyed(subject: Subject) -> Subject:
