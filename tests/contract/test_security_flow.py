@@ -78,5 +78,9 @@ async def test_a_large_table_of_data_is_no_gap(top: Path) -> None:
 
 
 async def test_in_a_test_it_is_a_note(top: Path) -> None:
-    report = await looked(top, {"tests/test_app.py": VIEW})
-    assert [each.severity for each in report.findings] == [Severity.NOTE]
+    report = await looked(top, {"tests/test_app.py": VIEW, "tests/app.py": VIEW, "exams/tests/views.py": VIEW})
+    assert {each.spot.path: each.severity for each in report.findings} == {
+        "tests/test_app.py": Severity.NOTE,
+        "tests/app.py": Severity.NOTE,
+        "exams/tests/views.py": Severity.CRITICAL,
+    }
