@@ -20,13 +20,21 @@ from pullet.domain.errors import PulletError
 from pullet.domain.security import Finding, Severity
 from pullet.drivers.security.bandit import BanditEngine
 from pullet.drivers.security.code import CodeEngine
+from pullet.drivers.security.configuration import ConfigurationEngine
 from pullet.drivers.security.flow import FlowEngine
+from pullet.drivers.security.secrets import SecretsEngine
 from pullet.drivers.security.workbench import Workbench
 from pullet.ports.assessing import Engine
 from tests.assessing import subject_of, unheard, workbench
 from tests.assessing.pairs import FRAMEWORKS, Pair, pairs
 
-ENGINES: Sequence[Callable[[Workbench], Engine]] = (CodeEngine, FlowEngine, BanditEngine)
+ENGINES: Sequence[Callable[[Workbench], Engine]] = (
+    CodeEngine,
+    FlowEngine,
+    ConfigurationEngine,
+    SecretsEngine,
+    BanditEngine,
+)
 """Those that are measured; one that reads a folder's files can be added as it is."""
 _FAIL_ON = Severity.HIGH
 

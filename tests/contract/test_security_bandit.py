@@ -29,6 +29,7 @@ async def test_findings_are_told_as_those_of_ruff_and_unread_files_counted(top: 
     files: dict[str, str | bytes] = {
         "app.py": "import pickle\neval(a)  # nosec\n",
         "odd\nname.py": "eval(a)\n",
+        "bad\udcffname.py": "eval(a)\n",
         "wrong.py": "def (",
         ".tox/inner.py": "eval(a)\n",
         ".bandit": "[bandit]\nskips = B307\n",
@@ -41,6 +42,7 @@ async def test_findings_are_told_as_those_of_ruff_and_unread_files_counted(top: 
     assert {(each.rule, each.cwe, each.spot.path, each.spot.line) for each in report.findings} == {
         ("bandit/B307", 95, "app.py", 2),
         ("bandit/B307", 95, "odd\nname.py", 1),
+        ("bandit/B307", 95, "bad\udcffname.py", 1),
         ("bandit/B307", 95, ".tox/inner.py", 1),
     }
     assert [dict(each.missed) for each in report.coverage] == [{"wrong.py": "syntax error while parsing AST from file"}]

@@ -72,6 +72,15 @@ async def test_a_file_that_cannot_be_followed_is_counted_and_the_others_are_foll
     assert {each.spot.path for each in report.findings} == {"app.py", "odd\nname.py"}
 
 
+async def test_a_large_table_of_data_is_no_gap(top: Path) -> None:
+    report = await looked(top, {"table.py": b"ROWS = [\n" + b"    1,\n" * 500_000 + b"]\n"})
+    assert report.assessed
+
+
 async def test_in_a_test_it_is_a_note(top: Path) -> None:
-    report = await looked(top, {"tests/test_app.py": VIEW})
-    assert [each.severity for each in report.findings] == [Severity.NOTE]
+    report = await looked(top, {"tests/test_app.py": VIEW, "tests/app.py": VIEW, "exams/tests/views.py": VIEW})
+    assert {each.spot.path: each.severity for each in report.findings} == {
+        "tests/test_app.py": Severity.NOTE,
+        "tests/app.py": Severity.NOTE,
+        "exams/tests/views.py": Severity.CRITICAL,
+    }

@@ -128,6 +128,8 @@ def test_nothing_is_said_of_what_may_be_harmless(lines: tuple[str, ...]) -> None
         (DJANGO + "def v(request):\n    return HttpResponse(request.GET['a'])\n", ["xss"]),
         (DJANGO + "def v(request):\n    return HttpResponse(request.GET['a'], content_type='text/plain')\n", []),
         (DJANGO + "def v(request):\n    return HttpResponse(request.user.name)\n", []),
+        (DJANGO + "def v(request):\n    a = HttpResponse(request.GET['a'])\n    plain(a)\n    return a\n", []),
+        (DJANGO + "def v(request):\n    return HttpResponse(request.GET['a'], **plain)\n", []),
         (
             DJANGO + "class V:\n    def get(self, request):\n        return redirect(self.request.GET['a'])\n",
             ["redirect"],
@@ -145,6 +147,9 @@ def test_nothing_is_said_of_what_may_be_harmless(lines: tuple[str, ...]) -> None
         (FASTAPI + "@app.get('/')\nasync def v(request: Request):\n    return eval(await request.body())\n", ["code"]),
         ("import os\ndef v(request):\n    os.system(request.args['a'])\n", []),
         (FLASK + "@app.get('/<a>')\ndef v(a):\n    return f'<p>{a}'\n", ["xss"]),
+        (FLASK + "@app.get('/<a>')\n@as_json\ndef v(a):\n    return f'<p>{a}'\n", []),
+        (FLASK + "@app.get('/<a>')\n@login_required\ndef v(a):\n    return f'<p>{a}'\n", ["xss"]),
+        (FLASK + "import yaml\ndef v():\n    yaml.load(request.data, Loader=Mine)\n", []),
         (FLASK + "@app.get('/<int:a>')\ndef v(a):\n    return f'<p>{a}'\n", []),
         (FLASK + "@app.get('/')\ndef v():\n    return request.get_json()\n", []),
         (FLASK + "def f(a):\n    os.system(a)\ndef v():\n    f(request.args['a'])\n", ["shell"]),

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pullet.analysis.security.rules import LEFT_OUT, RULES, fix_for
+from pullet.analysis.security.served import NotServed
 from pullet.domain.errors import AssessmentFailed
 from pullet.domain.security import Basis, Coverage, EngineReport, Finding, Severity, Spot
-from pullet.drivers.security.code import CWES, in_tests
+from pullet.drivers.security.code import CWES
 from pullet.drivers.security.workbench import Errand, Workbench, interpreter
 from pullet.ports.assessing import Subject
 from pullet.ports.common import LogSink
@@ -47,7 +48,7 @@ class BanditEngine:
         for first in range(0, len(paths), _AT_A_TIME):
             some = paths[first : first + _AT_A_TIME]
             answer = await self._run(subject, *_OPTIONS, "--", *(f"./{path}" for path in some))
-            told, missing = await asyncio.to_thread(_read, answer, some, subject.frameworks)
+            told, missing = await asyncio.to_thread(_read, answer, some, subject)
             findings += told
             unread |= missing
         missed = tuple(sorted(unread.items())[:_MISSED_SHOWN])
@@ -77,14 +78,15 @@ def _paths(subject: Subject) -> list[str]:
     return [path for path in subject.files if path.endswith(".py")]
 
 
-def _read(output: bytes, paths: Sequence[str], frameworks: frozenset[str]) -> tuple[list[Finding], dict[str, str]]:
+def _read(output: bytes, paths: Sequence[str], subject: Subject) -> tuple[list[Finding], dict[str, str]]:
     """(findings, path -> why it was not read). Raises AssessmentFailed."""
-    by_name = {path.encode("utf-8", "replace").decode(): path for path in paths}
+    tests = NotServed(subject.files)
+    by_name = {os.path.normpath(path): path for path in paths}
     try:
         answer = json.loads(output)
         failed = {by_name[_name(each)]: str(each["reason"])[:200] for each in answer["errors"]}
         read = {by_name[_name({"filename": name})] for name in answer["metrics"] if name != "_totals"}
-        told = [_finding(by_name[_name(each)], each, frameworks) for each in answer["results"]]
+        told = [_finding(by_name[_name(each)], each, tests, subject.frameworks) for each in answer["results"]]
     except (ValueError, KeyError, TypeError) as err:
         raise AssessmentFailed("bandit's answer cannot be read", context=repr(err)) from err
     silent = {path: "bandit passed it over" for path in paths if path not in read}
@@ -95,7 +97,7 @@ def _name(row: Any) -> str:
     return os.path.normpath(str(row["filename"]))
 
 
-def _finding(path: str, row: Any, frameworks: frozenset[str]) -> Finding | None:
+def _finding(path: str, row: Any, tests: NotServed, frameworks: frozenset[str]) -> Finding | None:
     """bandit's B307 is ruff's S307: one explanation serves both, so that they become one finding."""
     code = f"S{row['test_id'][1:]}"
     if code in LEFT_OUT:
@@ -105,7 +107,7 @@ def _finding(path: str, row: Any, frameworks: frozenset[str]) -> Finding | None:
     return Finding(
         rule=f"bandit/{row['test_id']}",
         cwe=rule.cwe if rule else int(row["issue_cwe"].get("id", 0)),
-        severity=Severity.NOTE if in_tests(path) else severity,
+        severity=Severity.NOTE if tests.has(path) else severity,
         basis=Basis.PATTERN,
         title=rule.title if rule else str(row["issue_text"])[:200],
         spot=Spot(path, int(row["line_number"]), int(row["line_range"][-1])),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pullet.analysis.security.flow.kinds import CWES, KINDS
+from pullet.analysis.security.served import NotServed
 from pullet.domain.errors import AssessmentFailed, CommandFailed
 from pullet.domain.security import Basis, Coverage, EngineReport, Finding, Severity, Spot
-from pullet.drivers.security.code import in_tests
 from pullet.drivers.security.workbench import Workbench
 from pullet.ports.assessing import Subject
 from pullet.ports.common import LogSink
@@ -34,10 +34,15 @@ class FlowEngine:
         answers: dict[str, _Answer] = {}
         for first in range(0, len(paths), _AT_A_TIME):
             answers |= await self._ask(subject, paths[first : first + _AT_A_TIME])
+        tests = NotServed(subject.files)
         missed = tuple((path, why) for path, (why, _) in answers.items() if why)
         return EngineReport(
             self.part,
-            tuple(_finding(path, told, subject) for path, (_, traces) in answers.items() for told in traces),
+            tuple(
+                _finding(path, told, tests.has(path), subject)
+                for path, (_, traces) in answers.items()
+                for told in traces
+            ),
             (Coverage("files", len(paths) - len(missed), len(paths), missed[:_MISSED_SHOWN]),),
             tool="Pullet",
             checked=CWES,
@@ -61,9 +66,9 @@ def _paths(subject: Subject) -> list[str]:
     return [path for path in subject.files if path.endswith((".py", ".pyw"))]
 
 
-def _finding(path: str, told: Sequence[Any], subject: Subject) -> Finding:
+def _finding(path: str, told: Sequence[Any], tested: bool, subject: Subject) -> Finding:
     name, origin, sink, function, lines, end_line = told
-    kind, tested = KINDS[name], in_tests(path)
+    kind = KINDS[name]
     return Finding(
         rule=f"flow/{name}",
         cwe=kind.cwe,

@@ -47,6 +47,8 @@ class Expressions:
     def __init__(self, module: Module, report: Report, enter: Enter) -> None:
         self.module = module
         self.owner = ""
+        self.returned: ast.expr | None = None
+        """What the statement returns that is being followed."""
         self._report = report
         self._enter = enter
         self._left = _BUDGET
@@ -276,7 +278,7 @@ class Expressions:
         kind = tables.CALLS.get(name)
         if self._local(node) is not None:
             return
-        if kind and not _excused(name, node):
+        if kind and not _excused(name, node, self.returned):
             yield kind, name, first
         elif name in tables.SHELLS and _shell(node):
             yield "shell", name, first if given else named.get("args", NOTHING)
@@ -355,13 +357,15 @@ def _filled(form: Value, sign: str, given: list[Value]) -> Value:
     return composed([*opening, *given, Value(said=after)])
 
 
-def _excused(name: str, node: ast.Call) -> bool:
+def _excused(name: str, node: ast.Call, returned: ast.expr | None) -> bool:
     if name == "yaml.load":
         loaders = [*node.args[1:2], *(each.value for each in node.keywords if each.arg == "Loader")]
-        return not loaders or any(_last_name(each) in tables.SAFE_LOADERS for each in loaders)
+        return not any(_last_name(each) in tables.MAKING_LOADERS for each in loaders)
     if name.endswith("HttpResponse"):
-        typed = [*node.args[1:2], *(each.value for each in node.keywords if each.arg in ("content_type", "headers"))]
-        return any(not (isinstance(each, ast.Constant) and "html" in str(each.value)) for each in typed)
+        told = ("content_type", "headers", None)
+        typed = [*node.args[1:2], *(each.value for each in node.keywords if each.arg in told)]
+        html = all(isinstance(each, ast.Constant) and "html" in str(each.value) for each in typed)
+        return node is not returned or not html  # its type may be set later on
     return False
 
 

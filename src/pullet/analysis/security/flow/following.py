@@ -144,6 +144,7 @@ class _Follower:
         return known or (isinstance(root, ast.Name) and root.id in tables.TALK)
 
     def _return(self, statement: ast.Return, env: Environment) -> None:
+        self._expressions.returned = statement.value
         value = self._expressions.of(statement.value, env)
         self._returned.append(value)
         if len(self._inside) == 1 and self._route is not None and self._route.html and statement.value is not None:

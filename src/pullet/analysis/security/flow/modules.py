@@ -114,20 +114,27 @@ def route_of(scope: Scope, module: Module) -> Route | None:
     for decorator in scope.function.decorator_list:
         match decorator:
             case ast.Call(func=ast.Attribute(attr=verb), args=[ast.Constant(value=str(path)), *_]) if verb in ROUTES:
-                return _route(path, decorator, module)
+                return _route(path, decorator, scope, module)
     return None
 
 
-def _route(path: str, decorator: ast.Call, module: Module) -> Route | None:
+def _route(path: str, decorator: ast.Call, scope: Scope, module: Module) -> Route | None:
     if module.framework == "flask":
         found = {each["name"]: each["kind"] or "" for each in FLASK_ARGUMENT.finditer(path)}
-        return Route("flask", found, True)
+        return Route("flask", found, all(map(_changes_nothing, scope.function.decorator_list)))
     if module.framework == "starlette":
         found = {each["name"]: each["kind"] or "" for each in FASTAPI_ARGUMENT.finditer(path)}
         classes = (each.value for each in decorator.keywords if each.arg == "response_class")
         html = any(module.dotted(each).endswith(".HTMLResponse") for each in classes)
         return Route("starlette", found, html)
     return None
+
+
+def _changes_nothing(decorator: ast.expr) -> bool:
+    """Whether what the view returns is sent as it is: any other decorator may make JSON or plain text of it."""
+    named = decorator.func if isinstance(decorator, ast.Call) else decorator
+    name = named.attr if isinstance(named, ast.Attribute) else named.id if isinstance(named, ast.Name) else ""
+    return name in ROUTES or name in ("login_required", "cross_origin")
 
 
 def parameters(scope: Scope, module: Module) -> Iterator[tuple[str, Value]]:

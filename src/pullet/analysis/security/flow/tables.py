@@ -175,7 +175,8 @@ CALLS: Mapping[str, str] = {
     "django.db.models.expressions.RawSQL": "sql",
 }
 SHELLS = frozenset(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
-SAFE_LOADERS = frozenset({"SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader"})
+MAKING_LOADERS = frozenset({"Loader", "CLoader", "UnsafeLoader", "CUnsafeLoader"})
+"""Those that make any object that the text names."""
 CLIENTS = frozenset(
     {"httpx.Client", "httpx.AsyncClient", "requests.Session", "requests.session", "aiohttp.ClientSession"}
 )

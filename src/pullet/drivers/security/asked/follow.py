@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pullet.analysis.security.flow.following import TooMuch, traces
-from pullet.drivers.security.asked.files import Unread, read
+from pullet.drivers.security.asked.files import LIMIT, Unread, read
 
+_LOOKED_AT = 20 << 20  # bytes: a table of data of that size names no framework
 _FRAMEWORK = re.compile(rb"\b(flask|quart|django|rest_framework|fastapi|starlette)\b")
 
 
@@ -25,9 +26,11 @@ def main() -> None:
 
 def _followed(tree: Path, path: str) -> tuple[str, list[Any]]:
     try:
-        data = read(tree, path)
+        data = read(tree, path, _LOOKED_AT)
         if not _FRAMEWORK.search(data):
             return "", []  # there is no request in it
+        if len(data) > LIMIT:
+            return f"more than {LIMIT >> 20} MB", []
         found = traces(ast.parse(data))
     except Unread as err:
         return str(err), []
