@@ -1,11 +1,11 @@
 """`.pullet/login.toml`: how a scan logs in, and how it knows that it is.
 
-    path = "/login"                       # the page with the form, or where JSON is posted
-    fields = { username = "SCAN_USER", password = "SCAN_PASSWORD" }   # field -> variable that holds the value
-    json = false                          # true: fields are posted as JSON
-    token = "access_token"                # of a JSON answer: sent as `Authorization: Bearer` from then on
-    check = "/account"                    # a page that answers 200 to who is logged in only
-    marker = "Log out"                    # and text that it then shows; optional
+path = "/login"                       # the page with the form, or where JSON is posted
+fields = { username = "SCAN_USER", password = "SCAN_PASSWORD" }   # field -> variable that holds the value
+json = false                          # true: fields are posted as JSON
+token = "access_token"                # of a JSON answer: sent as `Authorization: Bearer` from then on
+check = "/account"                    # a page that answers 200 to who is logged in only
+marker = "Log out"                    # and text that it then shows; optional
 """
 
 from __future__ import annotations

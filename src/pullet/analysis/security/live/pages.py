@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -50,10 +51,8 @@ class Page:
 def read_page(exchange: Exchange, host: str) -> Page:
     """`host`: name and port of the site, as its links write it."""
     reader = _Reader(exchange.request.target, host)
-    try:
+    with contextlib.suppress(ValueError, AssertionError, RecursionError):  # what was read until then counts
         reader.feed(exchange.text)
-    except (ValueError, AssertionError, RecursionError):
-        pass  # what was read until then counts
     return reader.page
 
 

@@ -13,7 +13,13 @@ from pullet.domain.security import Coverage
 
 MOST = 2000
 _PART = re.compile(r"\{(?P<name>[^{}:]{1,100})(?::(?P<kind>[^{}]{0,200}))?\}")
-_SAMPLES = {"int": "1", "float": "1.0", "uuid": "00000000-0000-0000-0000-000000000001", "path": "a/b", "date": "2026-01-01"}
+_SAMPLES = {
+    "int": "1",
+    "float": "1.0",
+    "uuid": "00000000-0000-0000-0000-000000000001",
+    "path": "a/b",
+    "date": "2026-01-01",
+}
 _PATTERNS = {"int": "[0-9]+", "float": "[0-9.]+", "uuid": "[0-9a-fA-F-]{36}", "path": ".+"}
 _LEAVING = re.compile(r"log-?_?out|sign-?_?out|logoff", re.IGNORECASE)
 _CHANGING = re.compile(r"delete|remove|destroy|reset|drop|purge|flush|shutdown|unsubscribe|cancel", re.IGNORECASE)
@@ -91,7 +97,7 @@ def _typed(path: str, operation: object) -> str:
 
 
 def merged(*groups: Iterable[Route]) -> tuple[Route, ...]:
-    """Each address once; of two that say the same, what the first says of kinds counts, and what both say of queries."""
+    """Each address once: with the kinds that the first group says, and the parameters that any does."""
     found: dict[str, Route] = {}
     for route in (route for group in groups for route in group):
         key = _PART.sub("{}", route.template)

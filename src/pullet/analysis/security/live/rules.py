@@ -40,7 +40,9 @@ def _rule(row: tuple[object, ...]) -> Rule:
     cwe, severity, title, reason, exploit, fixes, *basis = row
     assert isinstance(cwe, int)
     assert isinstance(fixes, dict)
-    return Rule(cwe, Severity(str(severity)), str(title), str(reason), str(exploit), fixes, *map(Basis, map(str, basis)))
+    return Rule(
+        cwe, Severity(str(severity)), str(title), str(reason), str(exploit), fixes, *map(Basis, map(str, basis))
+    )
 
 
 RULES: Mapping[str, Rule] = {name: _rule(row) for name, row in TABLE.items()}
@@ -49,7 +51,7 @@ CWES = tuple(sorted({rule.cwe for rule in RULES.values()}))
 
 def findings(hits: Iterable[Hit], frameworks: Iterable[str]) -> tuple[Finding, ...]:
     """One a rule and identity; it is at the first page that showed it."""
-    known = frozenset(frameworks)
+    known = frozenset("fastapi" if each == "starlette" else each for each in frameworks)
     found: dict[tuple[str, str], Finding] = {}
     pages: dict[tuple[str, str], set[str]] = {}
     for hit in hits:

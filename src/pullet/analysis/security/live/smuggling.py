@@ -26,9 +26,15 @@ AMBIGUITIES = (
     Ambiguity("CL.TE", "Content-Length: {length}\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n{hidden}", False),
     Ambiguity("TE.CL", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n{hidden}", False),
     Ambiguity("two lengths", "Content-Length: 0\r\nContent-Length: {length}\r\n", "{hidden}", True),
-    Ambiguity("space before colon", "Content-Length: {length}\r\nTransfer-Encoding : chunked\r\n", "0\r\n\r\n{hidden}", True),
-    Ambiguity("folded line", "Content-Length: {length}\r\nTransfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n{hidden}", False),
-    Ambiguity("unknown coding", "Content-Length: {length}\r\nTransfer-Encoding: xchunked\r\n", "0\r\n\r\n{hidden}", False),
+    Ambiguity(
+        "space before colon", "Content-Length: {length}\r\nTransfer-Encoding : chunked\r\n", "0\r\n\r\n{hidden}", True
+    ),
+    Ambiguity(
+        "folded line", "Content-Length: {length}\r\nTransfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n{hidden}", False
+    ),
+    Ambiguity(
+        "unknown coding", "Content-Length: {length}\r\nTransfer-Encoding: xchunked\r\n", "0\r\n\r\n{hidden}", False
+    ),
 )
 
 
