@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple  # noqa: UP035 - Python 3.8 too
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple  # noqa: UP035 - Python 3.8 too
 
 _MOST = 2000
 _DEEP = 12
@@ -31,6 +31,11 @@ def _hole(name: str, kinds: Dict[str, str]) -> str:  # noqa: UP006
     return "{" + name + ":" + kinds.get(name, "str") + "}"
 
 
+def _holes(kinds: Dict[str, str]) -> Callable[[Any], str]:  # noqa: UP006
+    """For a match whose first group is a parameter's name."""
+    return lambda part: _hole(part[1], kinds)
+
+
 def _route(template: str, methods: Iterable[str] | None, parameters: Iterable[str] = (), static: bool = False) -> Any:
     plain = sorted(set(methods or ("GET",)) - {"HEAD", "OPTIONS"}) or ["GET"]
     return {"template": template or "/", "methods": plain, "parameters": list(parameters), "static": static}
@@ -39,7 +44,7 @@ def _route(template: str, methods: Iterable[str] | None, parameters: Iterable[st
 def of_flask(app: Any) -> Iterator[Any]:
     for rule in app.url_map.iter_rules():
         kinds = {name: _kind(converter) for name, converter in rule._converters.items()}
-        template = re.sub(r"<(?:[^<>]*:)?(\w+)>", lambda part, kinds=kinds: _hole(part[1], kinds), rule.rule)
+        template = re.sub(r"<(?:[^<>]*:)?(\w+)>", _holes(kinds), rule.rule)
         yield _route(template, rule.methods, (), rule.endpoint.endswith("static"))
 
 
@@ -59,7 +64,7 @@ def _of_endpoint(route: Any, path: str) -> Any:
     wanted = getattr(route, "dependant", None)  # FastAPI's
     for field in getattr(wanted, "path_params", ()):
         kinds[field.alias] = _annotated(field, kinds.get(field.alias, "str"))
-    template = re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: _hole(part[1], kinds), path)
+    template = re.sub(r"\{(\w+)(?::\w+)?\}", _holes(kinds), path)
     return _route(template, route.methods, [field.alias for field in getattr(wanted, "query_params", ())])
 
 
@@ -89,12 +94,12 @@ def _of_pattern(pattern: Any) -> str:
         return str(pattern.language_prefix)
     if hasattr(pattern, "_route"):
         kinds = {name: _kind(each) for name, each in pattern.converters.items()}
-        return re.sub(r"<(?:[^>:]+:)?(\w+)>", lambda part: _hole(part[1], kinds), str(pattern._route))
+        return re.sub(r"<(?:[^>:]+:)?(\w+)>", _holes(kinds), str(pattern._route))
     regex = pattern.regex.pattern
     possible = importlib.import_module("django.utils.regex_helper").normalize(regex)
     text, names = possible[0] if possible else ("", [])
     numbers = {name for name in names if re.search(r"\(\?P<" + re.escape(name) + r">(?:\\d|\[0-9\])", regex)}
-    return re.sub(r"%\((\w+)\)s", lambda part: _hole(part[1], dict.fromkeys(numbers, "int")), text)
+    return re.sub(r"%\((\w+)\)s", _holes(dict.fromkeys(numbers, "int")), text)
 
 
 def _methods(view: Any) -> Tuple[str, ...]:  # noqa: UP006
