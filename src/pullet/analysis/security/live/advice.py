@@ -281,6 +281,14 @@ TABLE: Mapping[str, tuple[object, ...]] = {
         "An attacker hides a request in the body of another one, past the checks of the proxy.",
         {"": "Update the server, or put one in front that refuses such requests (Pullet's router does)."},
     ),
+    "framing-kept-open": (
+        444,
+        "note",
+        "After a request with two kinds of length the connection stays open",
+        "RFC 9112 lets a server heed Transfer-Encoding then, and demands that it closes the connection.",
+        "Only behind a proxy that heeds Content-Length instead is a hidden request answered.",
+        {"": "Keep a router in front that refuses such requests (Pullet's does)."},
+    ),
     "framing-tolerated": (
         444, "medium", "A request with malformed framing is accepted",
         "RFC 9112 demands 400; two programs that read it differently can be played off against each other.",

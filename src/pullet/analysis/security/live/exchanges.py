@@ -10,6 +10,8 @@ MARKER_HOST = "marker.pullet.invalid"
 
 _TEXT_LIMIT = 256 << 10  # characters that checks look at
 _HEADERS = 200
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,200}\r?\n")
+_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r?\n")
 
 
@@ -86,7 +88,7 @@ def read_head(raw: bytes) -> Head | None:
     """Status and headers, past interim answers; None where they are not whole, or not HTTP."""
     start = 0
     while match := _STATUS.match(raw, start):
-        end = re.compile(rb"\r?\n\r?\n").search(raw, match.end() - 2)
+        end = _END.search(raw, match.end() - 2)
         if end is None:
             return None
         status = int(match[1])
@@ -107,11 +109,27 @@ def is_whole(raw: bytes, head: Head, method: str) -> bool:
 
 
 def read_body(raw: bytes, head: Head) -> bytes:
-    body = raw[head.length :]
+    return _body(raw, head)[0]
+
+
+def answers(raw: bytes) -> tuple[int, ...]:
+    """Statuses of all the answers on one connection, at most ten."""
+    found: list[int] = []
+    while len(found) < 10 and (head := read_head(raw)):
+        found.append(head.status)
+        raw = raw[_body(raw, head)[1] :]
+    return tuple(found)
+
+
+def _body(raw: bytes, head: Head) -> tuple[bytes, int]:
+    """(the body as far as it is there, where it ends)."""
     if "chunked" in head.value("transfer-encoding").lower():
-        return b"".join(_chunks(body))
+        return _chunks(raw, head.length)
     length = head.value("content-length")
-    return body[: int(length)] if length.isascii() and length.isdigit() and len(length) < 16 else body
+    if head.status in {204, 304}:
+        return b"", head.length
+    end = head.length + int(length) if length.isascii() and length.isdigit() and len(length) < 16 else len(raw)
+    return raw[head.length : end], end
 
 
 def _headers(block: bytes) -> tuple[tuple[str, str], ...]:
@@ -123,13 +141,14 @@ def _headers(block: bytes) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _chunks(body: bytes) -> list[bytes]:
-    """As far as they can be read."""
-    found, at = [], 0
-    while match := re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,200}\r?\n").match(body, at):
+def _chunks(raw: bytes, at: int) -> tuple[bytes, int]:
+    """As far as they can be read; what follows the last one ends at an empty line."""
+    found: list[bytes] = []
+    while match := _CHUNK.match(raw, at):
         size = int(match[1], 16)
         if not size:
-            break
-        found.append(body[match.end() : match.end() + size])
+            end = raw.find(b"\r\n\r\n", match.start())
+            return b"".join(found), end + 4 if end >= 0 else len(raw)
+        found.append(raw[match.end() : match.end() + size])
         at = match.end() + size + 2
-    return found
+    return b"".join(found), len(raw)

@@ -22,7 +22,10 @@ _SAMPLES = {
 }
 _PATTERNS = {"int": "[0-9]+", "float": "[0-9.]+", "uuid": "[0-9a-fA-F-]{36}", "path": ".+"}
 _LEAVING = re.compile(r"log-?_?out|sign-?_?out|logoff", re.IGNORECASE)
-_CHANGING = re.compile(r"delete|remove|destroy|reset|drop|purge|flush|shutdown|unsubscribe|cancel", re.IGNORECASE)
+_CHANGING = re.compile(
+    r"(?<![a-z])(?:delete|remove|destroy|reset|drop|purge|flush|shutdown|unsubscribe|cancel)(?![a-z])", re.IGNORECASE
+)
+_UNASKED = "it may change data, which a scan does not: test it by hand"
 _SHOWN = 100
 
 
@@ -106,7 +109,8 @@ def merged(*groups: Iterable[Route]) -> tuple[Route, ...]:
             found[key] = route
         else:
             names = tuple(dict.fromkeys((*old.parameters, *route.parameters)))
-            found[key] = Route(old.template, old.methods, names, old.static)
+            methods = tuple(sorted({*old.methods, *route.methods}))
+            found[key] = Route(old.template, methods, names, old.static)
     return tuple(found.values())[:MOST]
 
 
@@ -115,7 +119,7 @@ def excuse(route: Route, throw_away: bool) -> str:
     if route.static:
         return "files as they are"
     if "GET" not in route.methods:
-        return f"{'/'.join(route.methods)} only: it may change data, which a scan does not; test it by hand"
+        return _UNASKED
     if _LEAVING.search(route.template):
         return "it would end the scan's own session"
     if _CHANGING.search(route.template) and not throw_away:
@@ -137,11 +141,14 @@ def why_not_reached(exchange: Exchange) -> str:
 
 
 def coverage(routes: Sequence[Route], visits: Iterable[Exchange], throw_away: bool) -> Coverage:
-    """Routes reached of routes declared. A visit counts for the first route that takes its path, plain ones first."""
-    best = _best(sorted(routes, key=lambda route: not route.is_plain), visits)
-    reached, missed, excused = 0, [], []
+    """Routes reached of routes declared. A visit counts for the narrowest route that takes its path."""
+    best = best_visits(routes, visits)
+    reached = 0
+    missed: list[tuple[str, str]] = []
+    excused: list[tuple[str, str]] = []
     for route in routes:
-        name = f"{'/'.join(route.methods)} {route.template}"
+        name, rest = _halves(route)
+        excused += rest
         exchange = best.get(route.template)
         why = why_not_reached(exchange) if exchange else "not asked: the scan's limit was reached"
         if not why:
@@ -153,10 +160,18 @@ def coverage(routes: Sequence[Route], visits: Iterable[Exchange], throw_away: bo
     return Coverage("routes", reached, reached + len(missed), tuple(missed[:_SHOWN]), tuple(excused[:_SHOWN]))
 
 
-def _best(routes: Sequence[Route], visits: Iterable[Exchange]) -> dict[str, Exchange]:
-    """Template -> its visit that tells most."""
+def _halves(route: Route) -> tuple[str, list[tuple[str, str]]]:
+    """(what is asked for, and what a route does beside that, which is not)."""
+    others = [method for method in route.methods if method != "GET"]
+    if "GET" not in route.methods or not others:
+        return f"{'/'.join(route.methods)} {route.template}", []
+    return f"GET {route.template}", [(f"{'/'.join(others)} {route.template}", _UNASKED)]
+
+
+def best_visits(routes: Sequence[Route], visits: Iterable[Exchange]) -> dict[str, Exchange]:
+    """Template -> the visit that tells most of it."""
     plain = {route.template: route for route in routes if route.is_plain}
-    open_ended = [route for route in routes if not route.is_plain]
+    open_ended = sorted((route for route in routes if not route.is_plain), key=_breadth)
     found: dict[str, Exchange] = {}
     for visit in visits:
         path = visit.request.path
@@ -166,8 +181,13 @@ def _best(routes: Sequence[Route], visits: Iterable[Exchange]) -> dict[str, Exch
     return found
 
 
+def _breadth(route: Route) -> tuple[bool, int]:
+    """What takes least comes first: a route that takes any path would take all visits."""
+    return ":path}" in route.template, -len(_PART.sub("", route.template))
+
+
 def _refuses_reading(exchange: Exchange | None) -> str:
     """A framework that declares no methods says with 405 which there are."""
     if exchange and exchange.status == 405 and "GET" not in exchange.header("allow").upper():
-        return "it takes no GET: it may change data, which a scan does not; test it by hand"
+        return _UNASKED
     return ""

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pullet.analysis.security.live.exchanges import Exchange, Request
 from pullet.analysis.security.live.pages import Page, inside, is_login_path, read_page
-from pullet.analysis.security.live.routes import Route, excuse, why_not_reached
+from pullet.analysis.security.live.routes import Route, best_visits, excuse, why_not_reached
 from pullet.drivers.security.live.logins import Session
 
 _VISITS = 200
@@ -33,8 +33,9 @@ class Walk:
         asked = [route for route in declared if not excuse(route, self._throw_away)]
         names = {route.sample(): route.parameters for route in asked}
         self._follow(["/", *(route.template for route in asked if route.is_plain)])
+        linked = best_visits(asked, self.visits)
         for route in asked:
-            if not route.is_plain and not self._is_reached(route):
+            if not route.is_plain and (route.template not in linked or why_not_reached(linked[route.template])):
                 self._follow([route.sample()])
         for path, parameters in names.items():
             if path in self.pages:
@@ -46,9 +47,6 @@ class Walk:
     def leads_on(self, page: str) -> bool:
         """Whether the page was a redirect by itself."""
         return any(visit.request.path == page and visit.location for visit in self.visits)
-
-    def _is_reached(self, route: Route) -> bool:
-        return any(route.takes(each.request.path) and not why_not_reached(each) for each in self.visits)
 
     def _follow(self, targets: Iterable[str]) -> None:
         """Breadth first: pages of each kind come before the many of one kind."""
