@@ -39,6 +39,8 @@ class Subject:
     """Lower-case: django, flask, fastapi, starlette…"""
     url: str = ""
     """Of a running instance that may be attacked; empty: there is none."""
+    throw_away: bool = False
+    """Nobody misses that instance and its data: requests may change them."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the app's processes get."""
 
