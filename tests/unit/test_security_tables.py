@@ -7,6 +7,7 @@ from pullet.analysis.security import advisories, leaks
 from pullet.analysis.security.categories import categories
 from pullet.analysis.security.flow.kinds import CWES as FLOW
 from pullet.analysis.security.judging import Yardstick, judge
+from pullet.analysis.security.live.rules import CWES as LIVE
 from pullet.analysis.security.rules import RULES
 from pullet.analysis.security.sarif import sarif
 from pullet.analysis.security.settings import calls, checks
@@ -23,6 +24,7 @@ ALL = {
     *CONFIGURATION,
     *advisories.CWES,
     *leaks.CWES,
+    *LIVE,
     693,  # waivers
 }
 

@@ -9,7 +9,9 @@ from pullet.drivers.security.code import CodeEngine
 from pullet.drivers.security.configuration import ConfigurationEngine
 from pullet.drivers.security.dependencies import DependenciesEngine
 from pullet.drivers.security.flow import FlowEngine
+from pullet.drivers.security.live.engine import LiveEngine
 from pullet.drivers.security.locating import Blaming, Locating
+from pullet.drivers.security.reports import ReportsEngine
 from pullet.drivers.security.secrets import SecretsEngine
 from pullet.drivers.security.workbench import Workbench
 
@@ -23,5 +25,7 @@ def assessor(workbench: Workbench, advisories: Advisories) -> EngineAssessor:
         FlowEngine(workbench),
         CodeEngine(workbench),
         BanditEngine(workbench),
+        ReportsEngine(workbench),
+        LiveEngine(workbench),
     )
     return EngineAssessor(engines, (Locating(workbench), Blaming(workbench)), advisories)
