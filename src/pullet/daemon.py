@@ -185,6 +185,7 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
         assessor=assessor(
             Workbench(runner, sandbox, home.scratch),
             Advisories(home.advisories, source, chosen.assess.advisories, clock.now, chosen.assess.advisories_max_age),
+            home.cache / "assessments",
         ),
         secrets=TargetSecrets(home),
         release_command_limit=chosen.limits.release_command,

@@ -117,7 +117,8 @@ async def assess_folder(wanted: Wanted, root: Path, log: LogSink) -> Assessed:
         bench = Workbench(runner, await detect_sandbox(home, runner), home.scratch)
         advisories = await _advisories(Home(root), wanted, runner, log)
         source = GitSource(home, runner)
-        work = FolderAssessment(assessor(bench, advisories), FolderSubjects(bench), source, scratch)
+        memory = Home(root).cache / "assessments" / hashlib.sha256(str(wanted.folder).encode()).hexdigest()[:16]
+        work = FolderAssessment(assessor(bench, advisories, memory), FolderSubjects(bench), source, scratch)
         assessment = await work.assess(wanted, log)
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True))

@@ -23,6 +23,8 @@ class Subject:
     files: tuple[str, ...] = ()
     """Regular files in there, relative, sorted; links and submodules are not among them. Empty: whatever is there,
     which the assessor finds out."""
+    only: frozenset[str] | None = None
+    """Of `files` those to look at, where an engine looks at each file apart; None: all."""
     missed: tuple[tuple[str, str], ...] = ()
     """(path, why) of files that no engine shall open, such as one of 100 MB."""
     repository: Path | None = None

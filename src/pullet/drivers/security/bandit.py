@@ -40,9 +40,12 @@ class BanditEngine:
             return "bandit is not installed"
         return "" if _paths(subject) else "there is no Python file"
 
+    def files(self, subject: Subject) -> Sequence[str]:
+        return [path for path in _paths(subject) if subject.only is None or path in subject.only]
+
     async def assess(self, subject: Subject, log: LogSink) -> EngineReport:  # noqa: ARG002
         """Raises AssessmentFailed."""
-        paths = _paths(subject)
+        paths = self.files(subject)
         findings: list[Finding] = []
         unread: dict[str, str] = {}
         for first in range(0, len(paths), _AT_A_TIME):

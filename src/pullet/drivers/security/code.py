@@ -64,9 +64,13 @@ class CodeEngine:
     def left_out(self, subject: Subject) -> str:
         return "" if _modules(subject) else "there is no Python file"
 
+    def files(self, subject: Subject) -> Sequence[str]:
+        found = [*_modules(subject), *_scripts(subject)]
+        return [path for path in found if subject.only is None or path in subject.only]
+
     async def assess(self, subject: Subject, log: LogSink) -> EngineReport:  # noqa: ARG002
         """Raises AssessmentFailed where ruff ends without an answer for more than a few files."""
-        files = [*_modules(subject), *await asyncio.to_thread(_scripts, subject)]
+        files = await asyncio.to_thread(self.files, subject)
         told = _Told()
         for first in range(0, len(files), _AT_A_TIME):
             told.add(await self._look(subject, files[first : first + _AT_A_TIME], told))

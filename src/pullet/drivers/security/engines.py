@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.assessor import EngineAssessor
 from pullet.drivers.security.bandit import BanditEngine
@@ -11,13 +13,14 @@ from pullet.drivers.security.dependencies import DependenciesEngine
 from pullet.drivers.security.flow import FlowEngine
 from pullet.drivers.security.live.engine import LiveEngine
 from pullet.drivers.security.locating import Blaming, Locating
+from pullet.drivers.security.remembering import Memory
 from pullet.drivers.security.reports import ReportsEngine
 from pullet.drivers.security.secrets import SecretsEngine
 from pullet.drivers.security.workbench import Workbench
 
 
-def assessor(workbench: Workbench, advisories: Advisories) -> EngineAssessor:
-    """All engines on one bench."""
+def assessor(workbench: Workbench, advisories: Advisories, memory: Path) -> EngineAssessor:
+    """All engines on one bench. `memory`: a folder of Pullet's own, for what was said before."""
     engines = (
         ConfigurationEngine(workbench),
         SecretsEngine(workbench),
@@ -28,4 +31,4 @@ def assessor(workbench: Workbench, advisories: Advisories) -> EngineAssessor:
         ReportsEngine(workbench),
         LiveEngine(workbench),
     )
-    return EngineAssessor(engines, (Locating(workbench), Blaming(workbench)), advisories)
+    return EngineAssessor(engines, (Locating(workbench), Blaming(workbench)), advisories, Memory(memory))

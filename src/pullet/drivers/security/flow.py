@@ -28,9 +28,12 @@ class FlowEngine:
     def left_out(self, subject: Subject) -> str:
         return "" if _paths(subject) else "there is no Python file"
 
+    def files(self, subject: Subject) -> Sequence[str]:
+        return [path for path in _paths(subject) if subject.only is None or path in subject.only]
+
     async def assess(self, subject: Subject, log: LogSink) -> EngineReport:  # noqa: ARG002
         """Raises AssessmentFailed where following takes too long."""
-        paths = _paths(subject)
+        paths = self.files(subject)
         answers: dict[str, _Answer] = {}
         for first in range(0, len(paths), _AT_A_TIME):
             answers |= await self._ask(subject, paths[first : first + _AT_A_TIME])
