@@ -46,7 +46,7 @@ limit = "2s"
 @pytest.fixture(scope="module")
 def pullet() -> Iterator[Pullet]:
     made = Pullet()
-    made.home.mkdir(mode=0o711)
+    made.home.mkdir(mode=0o711, exist_ok=True)
     (made.home / "settings.toml").write_text("[limits]\nrelease_command = '4s'\n")
     yield made
     assert not made.close(), "processes outlived `pullet stop`"

@@ -18,7 +18,7 @@ _FILL = "python -c \"import pathlib; pathlib.Path('big').write_bytes(bytes(400 <
 
 @pytest.fixture
 def shop(own: Pullet) -> Repository:
-    own.home.mkdir(mode=0o711)
+    own.home.mkdir(mode=0o711, exist_ok=True)
     (own.home / "settings.toml").write_text("[limits]\nbuild = '4s'\nrelease_command = '2s'\n")
     repository = Repository(own.root / "repositories" / "shop")
     repository.push(app_py=wsgi("v1"))
@@ -73,7 +73,7 @@ def test_a_gigabyte_in_one_file(own: Pullet, shop: Repository) -> None:
 @pytest.fixture
 def small_disk(own: Pullet) -> Iterator[Pullet]:
     """Its home is a file system of 200 MB."""
-    own.home.mkdir(mode=0o711)
+    own.home.mkdir(mode=0o711, exist_ok=True)
     with mounted(own.home, _SPACE):
         try:
             yield own

@@ -191,7 +191,7 @@ def test_a_backup_comes_back_on_an_empty_home(pullet: Pullet, photos: Repository
         shutil.move(pullet.home / name, kept / name)
     shutil.rmtree(pullet.home)
 
-    pullet.home.mkdir(mode=0o711)
+    pullet.home.mkdir(mode=0o711, exist_ok=True)
     for name in ("target.key", "backups"):
         shutil.move(kept / name, pullet.home / name)
     pullet.serve()
