@@ -36,8 +36,8 @@ class Route:
     methods: tuple[str, ...] = ("GET",)
     parameters: tuple[str, ...] = ()
     """Names in the query."""
-    static: bool = False
-    """A folder of files as they are."""
+    excuse: str = ""
+    """Why nobody need ask for it: a folder of files as they are, the framework's own pages."""
 
     @property
     def is_plain(self) -> bool:
@@ -110,14 +110,14 @@ def merged(*groups: Iterable[Route]) -> tuple[Route, ...]:
         else:
             names = tuple(dict.fromkeys((*old.parameters, *route.parameters)))
             methods = tuple(sorted({*old.methods, *route.methods}))
-            found[key] = Route(old.template, methods, names, old.static)
+            found[key] = Route(old.template, methods, names, old.excuse)
     return tuple(found.values())[:MOST]
 
 
 def excuse(route: Route, throw_away: bool) -> str:
     """Why a route is not asked at all; empty where it is."""
-    if route.static:
-        return "files as they are"
+    if route.excuse:
+        return route.excuse
     if "GET" not in route.methods:
         return _UNASKED
     if _LEAVING.search(route.template):

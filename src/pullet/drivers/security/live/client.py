@@ -11,6 +11,7 @@ from pullet.analysis.security.live.exchanges import Exchange, Request, is_whole,
 
 _PIECE = 64 << 10
 _AGENT = "pullet-assess"
+_ACCEPT = "text/html,application/json;q=0.9,*/*;q=0.8"  # as a browser, for whom debug pages are made
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Client:
         method, target = request.method, request.target
         names = {name.lower() for name, _ in request.headers}
         lines = [f"{method} {target} HTTP/1.1"]
-        defaults = (("Host", self.site.authority), ("User-Agent", _AGENT), ("Accept", "*/*"), ("Connection", "close"))
+        defaults = (("Host", self.site.authority), ("User-Agent", _AGENT), ("Accept", _ACCEPT), ("Connection", "close"))
         lines += [f"{name}: {value}" for name, value in defaults if name.lower() not in names]
         lines += [f"{name}: {value}" for name, value in request.headers]
         if request.body or method in {"POST", "PUT"}:

@@ -64,7 +64,7 @@ class Walk:
         if exchange.location:
             self._keep(target, ())
             return self._redirect(exchange)
-        if not exchange.is_success:
+        if not exchange.is_success or exchange.cut:  # what holds the scan up is not asked again and again
             return []
         self._keep(target, ())
         return self._page(exchange) if exchange.is_html else []
