@@ -46,6 +46,9 @@ from pullet.drivers.runtime.sandbox import detect_sandbox
 from pullet.drivers.runtime.supervisor import ShimSupervisor
 from pullet.drivers.sealing import TargetKey
 from pullet.drivers.secrets import TargetSecrets
+from pullet.drivers.security.advisories import Advisories
+from pullet.drivers.security.engines import assessor
+from pullet.drivers.security.workbench import Workbench
 from pullet.drivers.services.folders import FolderProvider, SqliteProvider
 from pullet.drivers.services.postgresql.provider import PostgresProvider
 from pullet.drivers.services.valkey.provider import ValkeyProvider
@@ -179,6 +182,10 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
         router=CaddyRouter(home, supervisor, chosen.port, tls=_tls(chosen)),
         prober=HttpProber(),
         visitor=RouterVisitor(chosen.port),
+        assessor=assessor(
+            Workbench(runner, sandbox, home.scratch),
+            Advisories(home.advisories, source, chosen.assess.advisories, clock.now, chosen.assess.advisories_max_age),
+        ),
         secrets=TargetSecrets(home),
         release_command_limit=chosen.limits.release_command,
         jitter=random.random,

@@ -36,7 +36,9 @@ def at(report: EngineReport, path: str) -> list[Finding]:
 
 
 async def test_a_finding_says_where_what_and_how_to_mend_it(top: Path) -> None:
-    report = await looked(top, {"shop/views.py": "def find(cursor, name):\n    cursor.execute(f'SELECT a FROM {name}')\n"})
+    report = await looked(
+        top, {"shop/views.py": "def find(cursor, name):\n    cursor.execute(f'SELECT a FROM {name}')\n"}
+    )
     (finding,) = report.findings
     assert (finding.rule, finding.cwe, str(finding.spot)) == ("ruff/S608", 89, "shop/views.py:2")
     assert finding.basis is Basis.PATTERN

@@ -68,6 +68,8 @@ class Pullet:
         self.root.chmod(0o711)  # apps run as users of their own, who pass through
         self.home = self.root / "home"
         self.port = free_port()
+        self.home.mkdir()
+        self.advise("")  # nothing beyond this box is asked
         self._daemons: list[subprocess.Popen[bytes]] = []
 
     # -- the command line ------------------------------------------------------------------------------------------
@@ -90,6 +92,10 @@ class Pullet:
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PULLET_")}
         return {**kept, "PULLET_HOME": str(self.home), "NO_COLOR": "1"}
+
+    def advise(self, repository: str) -> None:
+        """Which advisories dependencies are compared with. Before the daemon starts."""
+        (self.home / "settings.toml").write_text(f'[assess]\nadvisories = "{repository}"\n')
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import pytest
 
 from pullet.analysis.security.locating import locate
 
-CODE = b'''\
+CODE = b"""\
 import os
 
 class Cart:
@@ -33,7 +33,7 @@ class Cart:
                 eval("z")
 
 exec( 'a' )
-'''
+"""
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_line_is_in_a_function_and_a_statement(line: int, function: str, code:
 
 def test_layout_does_not_change_the_statement() -> None:
     one = locate(b"def f():\n    eval('a' +  b)\n", [2])[0].code
-    other = locate(b"# moved\n\ndef f():\n    eval(\n        \"a\"\n        + b)\n", [4])[0].code
+    other = locate(b'# moved\n\ndef f():\n    eval(\n        "a"\n        + b)\n', [4])[0].code
     assert one == other == "eval('a' + b)"
 
 

@@ -23,7 +23,9 @@ from pullet.domain.identity import PRODUCTION
 from pullet.domain.release import Deployment, Event
 from pullet.domain.report import EnvironmentStatus, HealReport, TargetStatus
 from pullet.domain.runtime import Capability
+from pullet.domain.security import Assessed
 from pullet.operations import change, diagnose, logs, look
+from pullet.operations.assess import assessed
 from pullet.operations.control import Control
 from pullet.operations.heal import heals
 
@@ -75,6 +77,11 @@ def _questions(control: Control) -> APIRouter:
     async def heal(app: str, environment: Environment = PRODUCTION, release: int | None = None) -> Response:
         """What healing changed for a release (default: the live one), and the patch that makes it permanent."""
         return answer(await heals(control, app, environment, release))
+
+    @router.get("/apps/{app}/assessments", response_model=Assessed)
+    async def assessments(app: str, environment: Environment = PRODUCTION, release: int | None = None) -> Response:
+        """What was found of a release's security (default: the newest that was assessed), and of those before it."""
+        return answer(assessed(control, app, environment, release))
 
     @router.get("/apps/{app}/logs", response_class=PlainTextResponse)
     async def app_logs(

@@ -17,6 +17,7 @@ _COMMANDS = {
     "status": ("pullet.cli.status", "Show what runs here."),
     "deployments": ("pullet.cli.status", "Show what became of each attempt."),
     "explain": ("pullet.cli.status", "Show why an app runs as it does."),
+    "assess": ("pullet.cli.assess", "Assess the security of a folder or a release."),
     "heal": ("pullet.cli.heal", "Print what healing changed, as a patch."),
     "init": ("pullet.cli.configure", "Write what Pullet infers into pullet.toml."),
     "import": ("pullet.cli.configure", "Carry another platform's files over into pullet.toml."),

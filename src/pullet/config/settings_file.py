@@ -39,6 +39,19 @@ class LimitsTable(Section):
     )
 
 
+class AssessTable(Section):
+    """Assessments of security."""
+
+    advisories: str = Field(
+        "https://github.com/pypa/advisory-database.git",
+        description="Git repository of advisories in OSV's format, which dependencies are compared with. Empty: none.",
+        examples=["https://git.example.com/mirrors/advisory-database.git"],
+    )
+    advisories_max_age: PositiveDuration = Field(
+        14 * 86400.0, description="Advisories that are older say nothing: the part is not assessed.", examples=["14d"]
+    )
+
+
 class BackupsTable(Section):
     """Encrypted, deduplicated backups of all services' data."""
 
@@ -83,6 +96,7 @@ class SettingsFile(Section):
         "and databases.",
     )
     limits: LimitsTable = Field(LimitsTable(), description="Limits of every app on this box.")
+    assess: AssessTable = Field(AssessTable(), description="Assessments of the security of releases.")
     tls: TlsTable | None = Field(None, description="Turns HTTPS on.")
     backups: BackupsTable | None = Field(
         None,

@@ -59,6 +59,11 @@ class Home:
         return self.root / "tools"
 
     @property
+    def advisories(self) -> Path:
+        """What is known of vulnerable packages, indexed."""
+        return self.root / "advisories"
+
+    @property
     def scratch(self) -> Path:
         """Folders of confined programs, gone as soon as each is done."""
         return self.root / "scratch"

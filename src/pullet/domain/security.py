@@ -145,6 +145,8 @@ class EngineReport:
     data: str = ""
     """Which data it compared with, and how old they are."""
     seconds: float = 0.0
+    document: str = ""
+    """Of the engine that makes the bill of materials: CycloneDX 1.6 as JSON."""
     checked: tuple[int, ...] = ()
     """CWEs that it looks for at all: what the coverage by Top Ten category is counted from."""
 
@@ -184,6 +186,8 @@ class Assessment:
     waived: tuple[tuple[Finding, str], ...] = ()
     """(finding, reason of its waiver)."""
     frameworks: tuple[str, ...] = ()
+    document: str = ""
+    """The bill of materials, CycloneDX 1.6 as JSON; empty where there is none."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -197,3 +201,23 @@ class Assessment:
             if state in states:
                 return state
         return PartState.PASSED if states else PartState.NOT_ASSESSED
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """One point of a trend."""
+
+    release: int
+    """0: a folder, which has none."""
+    assessment: Assessment
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """`pullet assess`: an assessment, and those of earlier releases."""
+
+    app: str
+    release: int
+    newest: Assessment
+    earlier: tuple[Earlier, ...] = ()
+    """The newest first, without `newest`."""

@@ -72,3 +72,6 @@ class Assessor(Protocol):
 
     async def examine(self, subject: Subject, log: LogSink) -> Examined:
         """Does not raise for what an engine meets: that part has a gap then."""
+
+    async def refresh(self) -> None:
+        """Poll what engines compare with. Raises SourceError, AssessmentFailed; then they keep what they have."""

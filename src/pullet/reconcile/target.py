@@ -16,6 +16,7 @@ from pullet.reconcile.environment import Assignment, EnvironmentLoop
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.retention import RetentionLoop
 from pullet.reconcile.sources import SourceLoop
+from pullet.reconcile.upkeep import keep_fresh
 from pullet.reconcile.wakeups import Changes, wait_for_wake
 
 FLEET_INTERVAL = 1.0  # seconds; a look at an unchanged fleet repository in the home is a stat
@@ -56,6 +57,8 @@ class TargetLoop:
             if self._world.safekeeping is not None:
                 await self._world.safekeeping.clear()
                 self._spawn("backups", self._world.safekeeping.run())
+            if self._world.assessor is not None:
+                self._spawn("advisories", keep_fresh(self._world.assessor, self._world.store))
             self._spawn("services", self._world.services.keep_running(self._world.store))
             while True:
                 self._wake.clear()

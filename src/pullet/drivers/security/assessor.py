@@ -7,8 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from pullet.analysis.security.redacting import without_secrets
 from pullet.domain.errors import PulletError
 from pullet.domain.security import Basis, Coverage, EngineReport, Finding
+from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.subjects import every_file, frameworks, sort_out
 from pullet.ports.assessing import Engine, Examined, Subject
 from pullet.ports.common import LogSink
@@ -23,7 +25,10 @@ Refinement = Callable[[Subject, Sequence[Finding]], Awaitable[Sequence[Finding]]
 class EngineAssessor:
     """`pullet.ports.Assessor`."""
 
-    def __init__(self, engines: Sequence[Engine], refinements: Sequence[Refinement] = ()) -> None:
+    def __init__(
+        self, engines: Sequence[Engine], refinements: Sequence[Refinement] = (), advisories: Advisories | None = None
+    ) -> None:
+        self._advisories = advisories
         self._engines = tuple(engines)
         self._refinements = tuple(refinements)
 
@@ -39,6 +44,10 @@ class EngineAssessor:
             ]
         left_out = tuple((part, reason) for part, reason in reasons.items() if reason)
         return Examined((_files(subject), *(task.result() for task in work)), left_out, subject.frameworks)
+
+    async def refresh(self) -> None:
+        if self._advisories is not None:
+            await self._advisories.refresh()
 
     async def _report(self, engine: Engine, subject: Subject, log: LogSink, turns: asyncio.Semaphore) -> EngineReport:
         async with turns:
@@ -60,7 +69,7 @@ class EngineAssessor:
         found: Sequence[Finding] = placed
         for refine in self._refinements if placed else ():
             found = await refine(subject, found)
-        return replace(report, findings=(*found, *rest))
+        return replace(report, findings=tuple(without_secrets(each) for each in (*found, *rest)))
 
 
 def _surveyed(subject: Subject) -> Subject:

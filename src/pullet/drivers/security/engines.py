@@ -1,0 +1,27 @@
+"""Which engines there are, and in which order they report."""
+
+from __future__ import annotations
+
+from pullet.drivers.security.advisories import Advisories
+from pullet.drivers.security.assessor import EngineAssessor
+from pullet.drivers.security.bandit import BanditEngine
+from pullet.drivers.security.code import CodeEngine
+from pullet.drivers.security.configuration import ConfigurationEngine
+from pullet.drivers.security.dependencies import DependenciesEngine
+from pullet.drivers.security.flow import FlowEngine
+from pullet.drivers.security.locating import Blaming, Locating
+from pullet.drivers.security.secrets import SecretsEngine
+from pullet.drivers.security.workbench import Workbench
+
+
+def assessor(workbench: Workbench, advisories: Advisories) -> EngineAssessor:
+    """All engines on one bench."""
+    engines = (
+        ConfigurationEngine(workbench),
+        SecretsEngine(workbench),
+        DependenciesEngine(workbench, advisories),
+        FlowEngine(workbench),
+        CodeEngine(workbench),
+        BanditEngine(workbench),
+    )
+    return EngineAssessor(engines, (Locating(workbench), Blaming(workbench)), advisories)
