@@ -278,6 +278,20 @@ def test_routes_count_the_visit_of_the_narrowest_that_takes_it() -> None:
     assert [name for name, _ in counted.excused] == ["POST /orders", "GET /logout"]
 
 
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        ("/b", ""),
+        ("/accounts/login/?next=/a", "redirects to a login"),
+        ("https://shop.example.org/a", "redirects to https://shop.example.org"),
+        ("https://elsewhere.example.org/b", ""),
+        ("http://[", ""),
+    ],
+)
+def test_a_redirect_reaches_its_route_unless_it_asks_to_come_back_otherwise(location: str, why: str) -> None:
+    assert routes.why_not_reached(page(target="/a", status=302, location=location)) == why
+
+
 def test_samples_fit_their_templates() -> None:
     for kind in ("int", "float", "uuid", "path", "str", "any:a|b", "date"):
         route = Route(f"/a/{{x:{kind}}}/b.c")

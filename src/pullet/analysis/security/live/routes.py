@@ -134,10 +134,19 @@ def why_not_reached(exchange: Exchange) -> str:
     if exchange.is_success or exchange.status == 304:
         return ""
     if exchange.location:
-        target = urlsplit(exchange.location).path
-        return "redirects to a login" if is_login_path(target) and target != exchange.request.path else ""
+        return _leads(exchange.location, exchange.request.path)
     reasons = {401: "asks for a login", 403: "refuses (403)", 404: "404 with sample values", 405: "405"}
     return reasons.get(exchange.status, f"answers {exchange.status}")
+
+
+def _leads(location: str, path: str) -> str:
+    try:
+        target = urlsplit(location)
+    except ValueError:
+        return ""
+    if target.netloc and target.path == path:  # the same page elsewhere, as from http to https
+        return f"redirects to {target.scheme}://{target.netloc[:200]}"
+    return "redirects to a login" if is_login_path(target.path) and target.path != path else ""
 
 
 def coverage(routes: Sequence[Route], visits: Iterable[Exchange], throw_away: bool) -> Coverage:

@@ -10,7 +10,7 @@ from pullet.analysis.security.live.pages import Page, inside, is_login_path, rea
 from pullet.analysis.security.live.routes import Route, best_visits, excuse, why_not_reached
 from pullet.drivers.security.live.logins import Session
 
-_VISITS = 200
+_VISITS = 150
 _ASSETS = (".js", ".css", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".woff", ".woff2", ".map", ".webp")
 
 
