@@ -57,6 +57,14 @@ def served(app: Flask, tls: tuple[str, str] | None = None) -> Iterator[str]:
         server.server_close()
 
 
+def self_signed(folder: Path) -> tuple[str, str]:
+    """(certificate, key)"""
+    key, certificate = str(folder / "key.pem"), str(folder / "certificate.pem")
+    make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=shop.example.org")
+    subprocess.run((*make, "-keyout", key, "-out", certificate), check=True, capture_output=True, timeout=60)
+    return certificate, key
+
+
 @contextmanager
 def run_by_uvicorn(app: FastAPI) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
@@ -360,12 +368,10 @@ async def test_a_throw_away_is_written_to_and_nothing_else_is(top: Path) -> None
 
 
 async def test_over_tls_the_certificate_and_the_cookies_are_judged(top: Path) -> None:
-    key, certificate = top / "key.pem", top / "certificate.pem"
-    make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=shop.example.org")
-    subprocess.run((*make, "-keyout", key, "-out", certificate), check=True, capture_output=True, timeout=60)
+    made = self_signed(top)
     app = Flask("secure")
     app.add_url_rule("/", "front", lambda: ("<p>front", 200, {"Set-Cookie": "sessionid=a; HttpOnly; SameSite=Lax"}))
-    with served(app, (str(certificate), str(key))) as url:
+    with served(app, made) as url:
         report = await scanned(top, url.replace("http:", "https:"))
         own = await scanned(top, url.replace("http:", "https:"), throw_away=True)
     found = {finding.rule: finding for finding in report.findings}
