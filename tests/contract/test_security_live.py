@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -44,8 +45,8 @@ def top() -> Iterator[Path]:
 
 
 @contextmanager
-def served(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def served(app: Flask, tls: tuple[str, str] | None = None) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=tls)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -54,6 +55,14 @@ def served(app: Flask) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def self_signed(folder: Path) -> tuple[str, str]:
+    """(certificate, key)"""
+    key, certificate = str(folder / "key.pem"), str(folder / "certificate.pem")
+    make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=shop.example.org")
+    subprocess.run((*make, "-keyout", key, "-out", certificate), check=True, capture_output=True, timeout=60)
+    return certificate, key
 
 
 @contextmanager
@@ -298,7 +307,9 @@ async def test_without_an_answer_about_its_routes_a_scan_is_not_complete(top: Pa
     assert "RuntimeError: no" in dict(coverage(failing, "routes").missed)["routes that are not known"]
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http://", "http://user@127.0.0.1/", "http://127.0.0.1:99999/"])
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1/", "http://", "http://user@127.0.0.1/", "http://127.0.0.1:99999/", "http://127.0.0.1/a"]
+)
 async def test_a_url_that_is_none_is_refused(top: Path, url: str) -> None:
     with pytest.raises(AssessmentFailed, match="leads nowhere"):
         await scanned(top, url)
@@ -354,3 +365,17 @@ async def test_a_throw_away_is_written_to_and_nothing_else_is(top: Path) -> None
     assert "put" not in rules(kept_out)
     assert "put" in rules(report)
     assert len(kept) == 1
+
+
+async def test_over_tls_the_certificate_and_the_cookies_are_judged(top: Path) -> None:
+    made = self_signed(top)
+    app = Flask("secure")
+    app.add_url_rule("/", "front", lambda: ("<p>front", 200, {"Set-Cookie": "sessionid=a; HttpOnly; SameSite=Lax"}))
+    with served(app, made) as url:
+        report = await scanned(top, url.replace("http:", "https:"))
+        own = await scanned(top, url.replace("http:", "https:"), throw_away=True)
+    found = {finding.rule: finding for finding in report.findings}
+    assert {"live/certificate", "live/hsts", "live/cookie-secure"} <= set(found)
+    assert "self-signed" in found["live/certificate"].code
+    assert "live/old-tls" not in found
+    assert "certificate" not in rules(own)  # a throw-away's is made for it

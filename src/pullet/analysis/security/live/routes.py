@@ -36,8 +36,8 @@ class Route:
     methods: tuple[str, ...] = ("GET",)
     parameters: tuple[str, ...] = ()
     """Names in the query."""
-    static: bool = False
-    """A folder of files as they are."""
+    excuse: str = ""
+    """Why nobody need ask for it: a folder of files as they are, the framework's own pages."""
 
     @property
     def is_plain(self) -> bool:
@@ -110,14 +110,14 @@ def merged(*groups: Iterable[Route]) -> tuple[Route, ...]:
         else:
             names = tuple(dict.fromkeys((*old.parameters, *route.parameters)))
             methods = tuple(sorted({*old.methods, *route.methods}))
-            found[key] = Route(old.template, methods, names, old.static)
+            found[key] = Route(old.template, methods, names, old.excuse)
     return tuple(found.values())[:MOST]
 
 
 def excuse(route: Route, throw_away: bool) -> str:
     """Why a route is not asked at all; empty where it is."""
-    if route.static:
-        return "files as they are"
+    if route.excuse:
+        return route.excuse
     if "GET" not in route.methods:
         return _UNASKED
     if _LEAVING.search(route.template):
@@ -134,10 +134,19 @@ def why_not_reached(exchange: Exchange) -> str:
     if exchange.is_success or exchange.status == 304:
         return ""
     if exchange.location:
-        target = urlsplit(exchange.location).path
-        return "redirects to a login" if is_login_path(target) and target != exchange.request.path else ""
+        return _leads(exchange.location, exchange.request.path)
     reasons = {401: "asks for a login", 403: "refuses (403)", 404: "404 with sample values", 405: "405"}
     return reasons.get(exchange.status, f"answers {exchange.status}")
+
+
+def _leads(location: str, path: str) -> str:
+    try:
+        target = urlsplit(location)
+    except ValueError:
+        return ""
+    if target.netloc and target.path == path:  # the same page elsewhere, as from http to https
+        return f"redirects to {target.scheme}://{target.netloc[:200]}"
+    return "redirects to a login" if is_login_path(target.path) and target.path != path else ""
 
 
 def coverage(routes: Sequence[Route], visits: Iterable[Exchange], throw_away: bool) -> Coverage:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pullet.analysis.security.live.exchanges import Exchange, Request, is_whole, read_body, read_head
 
 _PIECE = 64 << 10
 _AGENT = "pullet-assess"
+_ACCEPT = "text/html,application/json;q=0.9,*/*;q=0.8"  # as a browser, for whom debug pages are made
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Bounds:
     requests: int = 500
     rate: float = 20.0
     """Requests a second."""
-    total: float = 100.0
+    total: float = 90.0
     """Seconds for everything."""
     slow_total: float = 40.0
     """Seconds spent on answers that were cut."""
@@ -38,8 +39,6 @@ class Site:
     port: int
     address: str
     """Where the name led when the scan began: nothing else is ever connected to."""
-    prefix: str = ""
-    """Path of the URL, without a slash at its end."""
 
     @property
     def secure(self) -> bool:
@@ -73,7 +72,7 @@ class Client:
         method, target = request.method, request.target
         names = {name.lower() for name, _ in request.headers}
         lines = [f"{method} {target} HTTP/1.1"]
-        defaults = (("Host", self.site.authority), ("User-Agent", _AGENT), ("Accept", "*/*"), ("Connection", "close"))
+        defaults = (("Host", self.site.authority), ("User-Agent", _AGENT), ("Accept", _ACCEPT), ("Connection", "close"))
         lines += [f"{name}: {value}" for name, value in defaults if name.lower() not in names]
         lines += [f"{name}: {value}" for name, value in request.headers]
         if request.body or method in {"POST", "PUT"}:
@@ -166,8 +165,3 @@ def _exchange(request: Request, received: bytes, cut: str, seconds: float) -> Ex
     ):
         cut = "" if len(body) >= int(promised[:15]) else "it ended early"
     return Exchange(request, head.status, head.headers, body, cut, seconds)
-
-
-def prefixed(site: Site, request: Request) -> Request:
-    """The request below the URL's path."""
-    return replace(request, target=site.prefix + request.target) if site.prefix else request

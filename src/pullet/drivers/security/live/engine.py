@@ -39,6 +39,7 @@ class _Told:
     findings: tuple[Finding, ...]
     coverage: tuple[Coverage, ...]
     asked: int
+    probed: str
     off_site: tuple[str, ...]
 
 
@@ -66,7 +67,7 @@ class LiveEngine:
             (*_routes_known(told.coverage, known), *extra.coverage),
             told.gap,
             tool="Pullet",
-            data=f"{told.asked} requests to {site.scheme}://{site.authority}; {extra.told}",
+            data=_data(site, told, extra),
             checked=CWES,
         )
 
@@ -96,13 +97,14 @@ def site_of(url: str) -> Site:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
-            raise ValueError("it should be http://HOST or https://HOST, without a user")
+        extra = parts.username is not None or parts.path not in {"", "/"} or parts.query or parts.fragment
+        if parts.scheme not in {"http", "https"} or not host or extra:
+            raise ValueError("it should be http://HOST or https://HOST, with a port where it needs one, and no more")
         local = host == "localhost" or host.endswith(".localhost")
         address = "127.0.0.1" if local else str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
     except (ValueError, OSError) as err:
         raise AssessmentFailed("The URL to scan leads nowhere", context=str(err)) from err
-    return Site(parts.scheme, host, port, address, parts.path.rstrip("/"))
+    return Site(parts.scheme, host, port, address)
 
 
 def _login(subject: Subject) -> str:
@@ -117,6 +119,11 @@ def _login(subject: Subject) -> str:
         return content.decode()
     except (OSError, ValueError) as err:
         raise AssessmentFailed(f"{LOGIN} cannot be read", context=str(err)) from err
+
+
+def _data(site: Site, told: _Told, extra: Extra) -> str:
+    probed = f"parameters tried on {told.probed} pages; " if told.probed else ""
+    return f"{told.asked} requests to {site.scheme}://{site.authority}; {probed}{extra.told}"
 
 
 def _told(answer: dict[str, Any]) -> _Told:

@@ -13,7 +13,7 @@ from pullet.analysis.security.live.exchanges import Exchange, Request
 from pullet.analysis.security.live.guessing import TRIES
 from pullet.analysis.security.live.login import PATH, Login, read_login
 from pullet.analysis.security.live.pages import Form, inside, read_page
-from pullet.drivers.security.live.client import Client, prefixed
+from pullet.drivers.security.live.client import Client
 
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 _JSON = (("Content-Type", "application/json"),)
@@ -46,7 +46,7 @@ class Session:
             headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in self._cookies.items())))
         if self._token:
             headers.append(("Authorization", f"Bearer {self._token}"))
-        exchange = self._client.ask(prefixed(self._client.site, replace(request, headers=tuple(headers))))
+        exchange = self._client.ask(replace(request, headers=tuple(headers)))
         self._take_cookies(exchange)
         return exchange
 

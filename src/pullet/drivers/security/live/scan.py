@@ -19,12 +19,13 @@ from pullet.analysis.security.live.routes import Route
 from pullet.analysis.security.live.rules import Hit, findings
 from pullet.domain.codec import from_json, to_json
 from pullet.domain.security import Coverage
-from pullet.drivers.security.live.client import Bounds, Client, Site, Spent, prefixed
+from pullet.drivers.security.live.client import Bounds, Client, Site, Spent
 from pullet.drivers.security.live.logins import LoginFailed, Session, try_passwords
 from pullet.drivers.security.live.transport import transport
 from pullet.drivers.security.live.walking import Walk
 
 _PROBED = 25  # pages that get each kind of question
+_PATHS = 10  # routes with parts in their path that are asked with markup and climbing there
 _ORIGINS = 8  # pages that are asked with foreign origins
 
 
@@ -40,6 +41,7 @@ class Scan:
         self.hits: list[Hit] = []
         self.more: list[Coverage] = []
         self.limit = ""
+        self.probed = ""
 
     def run(self) -> dict[str, Any]:
         """Raises LoginFailed."""
@@ -66,7 +68,7 @@ class Scan:
         self.logins()
 
     def stranger(self, request: Request) -> Exchange:
-        return self.client.ask(prefixed(self.site, request))
+        return self.client.ask(request)
 
     def judged(self, requests: Iterable[Request], judge: Callable[[Exchange], Iterable[Hit]]) -> Iterator[Exchange]:
         """Ask as a stranger; what the judge says is kept, and what each answer gives away by itself."""
@@ -91,9 +93,23 @@ class Scan:
                 self.hits.append(Hit("server-error", visit, f"status {visit.status}", visit.request.path))
             if not self.site.secure and not self.site.address.startswith("127.") and b"password" in visit.body.lower():
                 self.hits += self._plain_login(visit)
-        for page, parameters in list(self.walk.pages.items())[:_PROBED]:
-            self._questions(page, parameters)
+        chosen = self._chosen()
+        self.probed = f"{min(len(chosen), _PROBED)} of {len(chosen)}"
+        for page in chosen[:_PROBED]:
+            self._questions(page, self.walk.pages[page])
         self._paths()
+
+    def _chosen(self) -> list[str]:
+        """One page a route, those with parameters first."""
+        found: dict[str, str] = {}
+        for page in sorted(self.walk.pages, key=lambda page: not self.walk.pages[page]):
+            route = next((each.template for each in self.declared if not each.is_plain and each.takes(page)), page)
+            found.setdefault(page if page in self._plain else route, page)
+        return list(found.values())
+
+    @property
+    def _plain(self) -> set[str]:
+        return {route.template for route in self.declared if route.is_plain}
 
     def _plain_login(self, visit: Exchange) -> Iterator[Hit]:
         if any(form.passwords for form in self.walk.read(visit).forms):
@@ -116,7 +132,7 @@ class Scan:
     def _paths(self) -> None:
         """Markup and climbing in place of parts of declared paths."""
         open_ended = [route for route in self.declared if not routes.excuse(route, self.throw_away)]
-        for route in [each for each in open_ended if not each.is_plain][:_PROBED]:
+        for route in [each for each in open_ended if not each.is_plain][:_PATHS]:
             if request := injection.markup_in_path(route.template):
                 self.hits += injection.reflected(self.session.ask(request))
             if route.template.endswith(":path}"):
@@ -154,10 +170,9 @@ class Scan:
             self.hits += exposure.climbed(self.stranger(request))
 
     def framing(self) -> None:
-        path = self.site.prefix + "/"
         for kind in smuggling.AMBIGUITIES:
-            received, _ = self.client.send(smuggling.ambiguous(kind, path, self.site.authority))
-            self.hits += smuggling.smuggled(kind, path, received)
+            received, _ = self.client.send(smuggling.ambiguous(kind, "/", self.site.authority))
+            self.hits += smuggling.smuggled(kind, "/", received)
 
     def tls(self) -> None:
         if self.site.secure and not self.throw_away:  # a throw-away's certificate is the router's own
@@ -186,7 +201,13 @@ class Scan:
         coverage = [routes.coverage(self.declared, self.walk.visits, self.throw_away), answers, *self.more]
         if self.limit:
             coverage.append(Coverage("checks", 0, 1, (("the rest", self.limit),)))
-        return {"hits": self.hits, "coverage": coverage, "asked": self.client.asked, "off_site": self.walk.off_site}
+        return {
+            "hits": self.hits,
+            "coverage": coverage,
+            "asked": self.client.asked,
+            "probed": self.probed,
+            "off_site": self.walk.off_site,
+        }
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,6 +222,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
         "findings": [to_json(each) for each in found],
         "coverage": [to_json(each) for each in told.get("coverage", ())],
         "asked": told.get("asked", 0),
+        "probed": told.get("probed", ""),
         "off_site": sorted(told.get("off_site", ()))[:20],
     }
 

@@ -55,7 +55,7 @@ async def _run(workbench: Workbench, subject: Subject, site: Site, program: Path
     async with workbench.folder(subject) as folder:
         report = folder / "report.xml"
         argv = (
-            *(str(program), "run", f"{site.scheme}://{site.authority}{site.prefix}/openapi.json"),
+            *(str(program), "run", f"{site.scheme}://{site.authority}/openapi.json"),
             *("--phases", "examples,coverage,fuzzing", "--max-examples", str(_EXAMPLES), "--request-timeout", "5"),
             *("--report", "junit", "--report-junit-path", str(report), "--no-color", "--rate-limit", "20/s"),
         )

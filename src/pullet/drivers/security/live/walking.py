@@ -10,7 +10,7 @@ from pullet.analysis.security.live.pages import Page, inside, is_login_path, rea
 from pullet.analysis.security.live.routes import Route, best_visits, excuse, why_not_reached
 from pullet.drivers.security.live.logins import Session
 
-_VISITS = 200
+_VISITS = 150
 _ASSETS = (".js", ".css", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".woff", ".woff2", ".map", ".webp")
 
 
@@ -64,7 +64,7 @@ class Walk:
         if exchange.location:
             self._keep(target, ())
             return self._redirect(exchange)
-        if not exchange.is_success:
+        if not exchange.is_success or exchange.cut:  # what holds the scan up is not asked again and again
             return []
         self._keep(target, ())
         return self._page(exchange) if exchange.is_html else []
