@@ -75,6 +75,7 @@ def small_disk(own: Pullet) -> Iterator[Pullet]:
     """Its home is a file system of 200 MB."""
     own.home.mkdir(mode=0o711, exist_ok=True)
     with mounted(own.home, _SPACE):
+        own.advise("")
         try:
             yield own
         finally:
