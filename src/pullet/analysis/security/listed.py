@@ -27,6 +27,7 @@ _INCLUDES = re.compile(r"(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[ =]?\s*(\S.*)")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9][A-Za-z0-9._-]*)")
 _HASH = re.compile(r"--hash[= ](\S+)|#sha(?:256|384|512)=\w+")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]{1,500}@")
 _SHOWN = 200  # characters of a line
 _LENGTH = 4000  # characters of a line that is read
 
@@ -131,7 +132,7 @@ def _of_option(said: str, path: str, number: int) -> Iterator[Listed]:
         if "://" in editable[1]:
             yield _fetched(editable[1], path, number)
     else:
-        yield Listed(Kind.OPTION, path, number, text=said[:_SHOWN])
+        yield Listed(Kind.OPTION, path, number, text=_told(said))
 
 
 def _of_line(said: str, path: str, number: int) -> Listed:
@@ -144,7 +145,7 @@ def _of_line(said: str, path: str, number: int) -> Listed:
     except InvalidRequirement:
         if "://" in bare:
             return _fetched(said, path, number)
-        return Listed(Kind.UNREAD, path, number, text=f"`{said[:_SHOWN]}` is no requirement")
+        return Listed(Kind.UNREAD, path, number, text=f"`{_told(said)}` is no requirement")
     if wanted.url:
         return _fetched(said, path, number, wanted.name)
     return _named(wanted, said, path, number)
@@ -154,8 +155,8 @@ def _named(wanted: Requirement, said: str, path: str, number: int) -> Listed:
     name = canonicalize_name(wanted.name)
     exact = [each for each in wanted.specifier if each.operator in ("==", "===") and not each.version.endswith("*")]
     if exact:
-        return Listed(Kind.PINNED, path, number, name, exact[0].version, said[:_SHOWN])
-    return Listed(Kind.LOOSE, path, number, name, "", said[:_SHOWN])
+        return Listed(Kind.PINNED, path, number, name, exact[0].version, _told(said))
+    return Listed(Kind.LOOSE, path, number, name, "", _told(said))
 
 
 def _of_archive(said: str, path: str, number: int) -> Listed:
@@ -164,16 +165,21 @@ def _of_archive(said: str, path: str, number: int) -> Listed:
         name, version, _, _ = parse_wheel_filename(PurePosixPath(said).name)
     except InvalidWheelFilename:
         if said.endswith((".tar.gz", ".zip")):
-            return Listed(Kind.UNREAD, path, number, text=f"`{said[:_SHOWN]}` does not say what it is")
-        return Listed(Kind.OPTION, path, number, text=said[:_SHOWN])  # a folder: the app's own code
-    return Listed(Kind.PINNED, path, number, name, str(version), said[:_SHOWN])
+            return Listed(Kind.UNREAD, path, number, text=f"`{_told(said)}` does not say what it is")
+        return Listed(Kind.OPTION, path, number, text=_told(said))  # a folder: the app's own code
+    return Listed(Kind.PINNED, path, number, name, str(version), _told(said))
+
+
+def _told(said: str) -> str:
+    """Of a line what may be shown: whoever reads a report need not get into the index."""
+    return _CREDENTIALS.sub("…@", said)[:_SHOWN]
 
 
 def _fetched(said: str, path: str, number: int, name: str = "") -> Listed:
     egg = _EGG.search(said)
     name = name or (egg[1] if egg else "")
     fixed = bool(_HASH.search(said) or re.search(rf"@{_COMMIT.pattern}(?![0-9a-f])", said))
-    return Listed(Kind.FETCHED, path, number, canonicalize_name(name), "", said[:_SHOWN], fixed)
+    return Listed(Kind.FETCHED, path, number, canonicalize_name(name), "", _told(said), fixed)
 
 
 def _of_lock(text: str, path: str) -> Iterator[Listed]:
@@ -202,8 +208,8 @@ def _locked(package: Mapping[str, Any], path: str, lines: _Lines) -> Listed:
         told = json.dumps(package, default=str)
         fixed = bool(_COMMIT.search(told) or '"hash' in told or '"sha256' in told)
         kind = Kind.FETCHED if fetched else Kind.UNREAD
-        return Listed(kind, path, line, canonicalize_name(name), version, f"{name} {version}"[:_SHOWN], fixed)
-    return Listed(Kind.PINNED, path, line, canonicalize_name(name), version, f"{name} {version}"[:_SHOWN])
+        return Listed(kind, path, line, canonicalize_name(name), version, _told(f"{name} {version}"), fixed)
+    return Listed(Kind.PINNED, path, line, canonicalize_name(name), version, _told(f"{name} {version}"))
 
 
 def _of_pipfile_lock(text: str, path: str) -> Iterator[Listed]:
@@ -213,7 +219,7 @@ def _of_pipfile_lock(text: str, path: str) -> Iterator[Listed]:
         version = str(package.get("version", "")).lstrip("=")
         kind = Kind.PINNED if version else Kind.FETCHED
         fixed = bool(_COMMIT.fullmatch(str(package.get("ref", ""))))
-        yield Listed(kind, path, line, canonicalize_name(name), version, f"{name} {version}"[:_SHOWN], fixed)
+        yield Listed(kind, path, line, canonicalize_name(name), version, _told(f"{name} {version}"), fixed)
 
 
 def _of_project(text: str, path: str) -> Iterator[Listed]:
@@ -268,7 +274,7 @@ def _of_tables(dependencies: Mapping[str, Any], path: str, lines: _Lines) -> Ite
             lines.of(name),
             canonicalize_name(name),
             pinned[1] if pinned else "",
-            f"{name} {version}"[:_SHOWN],
+            _told(f"{name} {version}"),
             fixed,
         )
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pullet.analysis.security.advisories import CWES, findings
-from pullet.analysis.security.listed import Kind, lists_dependencies
+from pullet.analysis.security.listed import Kind
 from pullet.domain.security import Coverage, EngineReport, Finding, Spot
 from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.advisory_index import Known
-from pullet.drivers.security.inventory import Contents, Listing, contents, listing, lists_any, unresolved
+from pullet.drivers.security.inventory import Contents, Listing, contents, listed_in, listing, lists_any, unresolved
 from pullet.drivers.security.workbench import Workbench
 from pullet.ports.assessing import Subject
 from pullet.ports.common import LogSink
@@ -44,7 +44,7 @@ class DependenciesEngine:
         listed = await listing(self._workbench, subject)
         there = await contents(self._workbench, subject)
         if there.installed or there.missed:
-            packages, missed = _installed(there, listed, _listed_in(subject)), there.missed
+            packages, missed = _installed(there, listed, listed_in(subject)), there.missed
         else:
             packages, missed = _locked(listed), unresolved(listed)
         known = await asyncio.to_thread(self._advisories.look_up, {package.name for package in packages})
@@ -102,11 +102,3 @@ def _places(listed: Listing) -> dict[str, Spot]:
         if each.name:
             places.setdefault(each.name, Spot(each.path, each.line))
     return places
-
-
-def _listed_in(subject: Subject) -> str:
-    """The file that dependencies are read from, for what no line of it names."""
-    if subject.spec is not None and subject.spec.dependencies.path:
-        root = "" if subject.spec.root == "." else f"{subject.spec.root}/"
-        return f"{root}{subject.spec.dependencies.path}"
-    return next((path for path in subject.files if lists_dependencies(path)), "")

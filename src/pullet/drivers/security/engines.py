@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.assessor import EngineAssessor
+from pullet.drivers.security.bill import SbomEngine
 from pullet.drivers.security.code import CodeEngine
 from pullet.drivers.security.configuration import ConfigurationEngine
 from pullet.drivers.security.dependencies import DependenciesEngine
+from pullet.drivers.security.licences import LicencesEngine
 from pullet.drivers.security.locating import Blaming, Locating
+from pullet.drivers.security.packages import PackagesEngine
 from pullet.drivers.security.secrets import SecretsEngine
 from pullet.drivers.security.workbench import Workbench
 
@@ -18,6 +21,9 @@ def assessor(workbench: Workbench, advisories: Advisories) -> EngineAssessor:
         ConfigurationEngine(workbench),
         SecretsEngine(workbench),
         DependenciesEngine(workbench, advisories),
+        PackagesEngine(workbench),
+        LicencesEngine(workbench),
+        SbomEngine(workbench),
         CodeEngine(workbench),
     )
     return EngineAssessor(engines, (Locating(workbench), Blaming(workbench)), advisories)

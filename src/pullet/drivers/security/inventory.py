@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -55,6 +56,8 @@ class Contents:
 
     installed: tuple[Installed, ...]
     missed: tuple[tuple[str, str], ...]
+    """(folder, why) of what there is and is not known."""
+    sites: tuple[Path, ...] = ()
 
 
 def lists_any(subject: Subject) -> bool:
@@ -84,7 +87,8 @@ async def contents(workbench: Workbench, subject: Subject) -> Contents:
             hint = "Name the interpreter of a virtual environment that has the app's dependencies."
             raise AssessmentFailed(f"{subject.python} is of no environment with site-packages", hint=hint)
         installed = tuple(from_json(Installed, each) for each in told["installed"])
-        return Contents(installed, tuple((str(name), str(why)) for name, why in told["missed"]))
+        missed = tuple((str(name), str(why)) for name, why in told["missed"])
+        return Contents(installed, missed, tuple(Path(str(site)) for site in told["sites"]))
     except (MalformedData, KeyError, TypeError, ValueError) as err:
         raise AssessmentFailed("What is told of the environment cannot be read", context=str(err)) from err
 
@@ -109,3 +113,11 @@ def _why(each: Listed) -> str:
     if each.kind is Kind.UNREAD:
         return f"{place} cannot be read"
     return f"{place} names no version of it, and nothing is installed"
+
+
+def listed_in(subject: Subject) -> str:
+    """The file that dependencies are read from, for what no line of it names."""
+    if subject.spec is not None and subject.spec.dependencies.path:
+        root = "" if subject.spec.root == "." else f"{subject.spec.root}/"
+        return f"{root}{subject.spec.dependencies.path}"
+    return next((path for path in subject.files if lists_dependencies(path)), "")

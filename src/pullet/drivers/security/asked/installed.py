@@ -1,4 +1,5 @@
-"""Question: {environment}, the folder of a Python environment. Answer: {sites, installed: [Installed], missed}.
+"""Question: {environment}, the folder of a Python environment. Answer: {sites, installed: [Installed],
+missed: [[folder, why]]}.
 
 Nothing is imported or unpacked: what is read are the small files beside each package that say what it is.
 """
@@ -38,7 +39,7 @@ def main() -> None:
     for site in sites:
         _look(site, found, missed)
     told = [to_json(found[name]) for name in sorted(found)]
-    json.dump({"sites": len(sites), "installed": told, "missed": missed}, sys.stdout)
+    json.dump({"sites": [str(site) for site in sites], "installed": told, "missed": missed}, sys.stdout)
 
 
 def _sites(environment: Path) -> Iterator[Path]:
