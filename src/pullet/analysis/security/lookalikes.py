@@ -8,29 +8,30 @@ from packaging.utils import canonicalize_name
 
 _SHORTEST = 5  # letters; of four every second word is a neighbour
 _NAMES = """
-    aiofiles aiohttp aiosqlite alembic altair amqp annotated-types anyio apscheduler argon2-cffi arrow asgiref asyncpg
-    attrs authlib babel backoff bcrypt beautifulsoup4 billiard black bleach blinker boto boto3 botocore bottle build
-    cachetools celery certifi cffi channels charset-normalizer cherrypy click cloudpickle colorama configparser
-    coverage cryptography cython daphne dash dask databases decorator deprecated discord-py distlib dj-database-url
-    django django-allauth django-cors-headers django-debug-toolbar django-environ django-extensions django-filter
-    django-redis django-storages djangorestframework docker docutils email-validator factory-boy faker falcon fastapi
-    filelock flake8 flask flask-admin flask-bcrypt flask-caching flask-cors flask-jwt-extended flask-limiter flask-login
-    flask-mail flask-migrate flask-restful flask-session flask-socketio flask-sqlalchemy flask-wtf fonttools frozenlist
-    fsspec gevent gitpython google-auth graphene granian greenlet grpcio gunicorn httpcore httptools httpx hypercorn
-    hypothesis idna importlib-metadata iniconfig invoke ipython isort itsdangerous jinja jinja2 jmespath joblib
-    jsonschema kombu litestar loguru lxml mako markdown markdown-it-py markupsafe marshmallow matplotlib mccabe mypy
-    mypyc mypy-extensions mysqlclient networkx nltk nose nose2 numba numpy oauthlib openai opencv-python openpyxl orjson
-    packaging pandas paramiko passlib pathspec peewee pendulum pillow pipenv platformdirs playwright plotly pluggy
-    poetry prometheus-client prompt-toolkit protobuf psutil psycopg psycopg2 psycopg2-binary pyarrow pyasn1 pycparser
-    pycryptodome pycryptodomex pydantic pydantic-core pydantic-settings pygments pyjwt pylint pymongo pymysql pynacl
-    pyodbc pyopenssl pyparsing pyramid pyright pyserial pytest pytest-asyncio pytest-cov pytest-django pytest-mock
-    python-dateutil python-decouple python-dotenv python-jose python-multipart pytz pyyaml pyzmq quart redis regex
-    reportlab requests requests-oauthlib requests-toolbelt rich ruamel-yaml s3transfer sanic scapy scikit-learn scipy
-    selenium sentry-sdk setuptools shapely simplejson slack-sdk sniffio sortedcontainers soupsieve sphinx sqlalchemy
-    sqlmodel sqlparse starlette streamlit stripe structlog sympy tabulate tenacity tensorflow termcolor tiktoken toml
-    tomlkit toolz tornado tqdm traitlets transformers twilio twisted typer typing-extensions tzdata tzlocal ujson
-    uri-template uritemplate urllib3 uvicorn uvloop virtualenv waitress watchdog watchfiles wcwidth websocket-client websockets
-    werkzeug wheel whitenoise wrapt wtforms xlrd xlsxwriter yarl zipp zope-interface
+    aiofiles aiohttp aiosqlite alembic altair amqp annotated-types anyio apscheduler argon2-cffi arrow asgiref
+    asyncpg attrs authlib babel backoff bcrypt beautifulsoup4 billiard black bleach blinker boto boto3 botocore
+    bottle build cachetools celery certifi cffi channels charset-normalizer cherrypy click cloudpickle colorama
+    configparser coverage cryptography cython daphne dash dask databases decorator deprecated discord-py distlib
+    dj-database-url django django-allauth django-cors-headers django-debug-toolbar django-environ django-extensions
+    django-filter django-redis django-storages djangorestframework docker docutils email-validator factory-boy faker
+    falcon fastapi filelock flake8 flask flask-admin flask-bcrypt flask-caching flask-cors flask-jwt-extended
+    flask-limiter flask-login flask-mail flask-migrate flask-restful flask-session flask-socketio flask-sqlalchemy
+    flask-wtf fonttools frozenlist fsspec gevent gitpython google-auth graphene granian greenlet grpcio gunicorn
+    httpcore httptools httpx hypercorn hypothesis idna importlib-metadata iniconfig invoke ipython isort
+    itsdangerous jinja jinja2 jmespath joblib jsonschema kombu litestar loguru lxml mako markdown markdown-it-py
+    markupsafe marshmallow matplotlib mccabe mypy mypyc mypy-extensions mysqlclient networkx nltk nose nose2 numba
+    numpy oauthlib openai opencv-python openpyxl orjson packaging pandas paramiko passlib pathspec peewee pendulum
+    pillow pipenv platformdirs playwright plotly pluggy poetry prometheus-client prompt-toolkit protobuf psutil
+    psycopg psycopg2 psycopg2-binary pyarrow pyasn1 pycparser pycryptodome pycryptodomex pydantic pydantic-core
+    pydantic-settings pygments pyjwt pylint pymongo pymysql pynacl pyodbc pyopenssl pyparsing pyramid pyright
+    pyserial pytest pytest-asyncio pytest-cov pytest-django pytest-mock python-dateutil python-decouple
+    python-dotenv python-jose python-multipart pytz pyyaml pyzmq quart redis regex reportlab requests
+    requests-oauthlib requests-toolbelt rich ruamel-yaml s3transfer sanic scapy scikit-learn scipy selenium
+    sentry-sdk setuptools shapely simplejson slack-sdk sniffio sortedcontainers soupsieve sphinx sqlalchemy sqlmodel
+    sqlparse starlette streamlit stripe structlog sympy tabulate tenacity tensorflow termcolor tiktoken toml tomlkit
+    toolz tornado tqdm traitlets transformers twilio twisted typer typing-extensions tzdata tzlocal ujson
+    uri-template uritemplate urllib3 uvicorn uvloop virtualenv waitress watchdog watchfiles wcwidth websocket-client
+    websockets werkzeug wheel whitenoise wrapt wtforms xlrd xlsxwriter yarl zipp zope-interface
     """
 _KNOWN = frozenset(_NAMES.split())
 _PREFIXES = ("python-", "python3-", "py-")
