@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,200}[A-Za-z0-9])?")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.!+_-]{0,100}")
-_FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
+_FOLDER = re.compile(r"(?P<name>.+?)(?:-(?P<version>[^-]+)(?:-py\d[\d.]*)?)?\.(?:dist|egg)-info", re.DOTALL)
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 _CODE = (".py", ".so", ".pyd")
 _MODULES = 1000
@@ -44,11 +44,13 @@ def identified(folder: str, headers: Sequence[tuple[str, str]]) -> tuple[str, st
     """(canonical name, version). Raises Unclear where there is none, or the folder is called differently."""
     named = _FOLDER.fullmatch(folder)
     name, version = _header(headers, "name"), _header(headers, "version")
-    if not headers and named is not None:
-        name, version = named["name"], named["version"]
+    if named is None:
+        raise Unclear("its folder is of no known form")
+    if not headers:
+        name, version = named["name"], named["version"] or ""
     if not (_NAME.fullmatch(name) and _VERSION.fullmatch(version)):
         raise Unclear("it does not say what it is")
-    if named is not None and not _agree(named["name"], named["version"], name, version):
+    if not _agree(named["name"], named["version"] or version, name, version):
         raise Unclear(f"it calls itself {name} {version}")
     return canonicalize_name(name), version
 
