@@ -185,8 +185,10 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
         assessor=assessor(
             Workbench(runner, sandbox, home.scratch),
             Advisories(home.advisories, source, chosen.assess.advisories, clock.now, chosen.assess.advisories_max_age),
+            home.cache / "assessments",
         ),
         secrets=TargetSecrets(home),
+        advisories_interval=chosen.assess.advisories_interval,
         release_command_limit=chosen.limits.release_command,
         jitter=random.random,
     )

@@ -410,6 +410,9 @@ class FakeSource:
     async def default_branch(self, source: SourceSpec) -> str:
         return "main"
 
+    async def history(self, source: SourceSpec, sha: str, folder: Path) -> None:
+        raise AssertionError
+
     async def check_out(self, source: SourceSpec, sha: str, destination: Path) -> None:
         raise AssertionError
 

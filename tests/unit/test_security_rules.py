@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from pullet.analysis.security.rules import LEFT_OUT, RULES, fix_for
-from pullet.drivers.security.code import in_tests
+from pullet.analysis.security.served import NotServed
 from pullet.drivers.security.workbench import program
 
 
@@ -63,7 +63,10 @@ def test_the_fix_is_that_of_the_framework(code: str, frameworks: set[str], text:
         ("contests/views.py", False),
         ("latest.py", False),
         ("shop/testimonials.py", False),
+        ("exams/tests/views.py", False),
+        ("tests/odd\nname.py", True),
     ],
 )
-def test_a_test_is_known_by_its_name(path: str, expected: bool) -> None:
-    assert in_tests(path) is expected
+def test_a_test_is_known_by_its_name_or_by_its_neighbours(path: str, expected: bool) -> None:
+    files = ("tests/unit/test_a.py", "shop/tests/conftest.py", "exams/tests/tests.py", "shop/views.py")
+    assert NotServed((*files, path)).has(path) is expected

@@ -18,12 +18,18 @@ _HEAD = """\
 # What Pullet infers about this app. Each line could be left out: it would be inferred again.
 # Change what is wrong, delete what is right. `pullet explain .` shows the same as a list.
 """
+_PROPOSED = """\
+# Every release is assessed for security (`pullet assess` does it now); these two lines also hold back new holes.
+# [gates.security]
+# fail_on = "high"
+"""
 
 
 def write_app_file(spec: AppSpec, wanted: Wanted = lambda _: True) -> str:
-    """The text of a pullet.toml that says the same as `spec`, of what the `wanted` decisions settled."""
+    """The text of a pullet.toml that says the same as `spec`, of what the `wanted` decisions settled, and proposes what
+    an owner may want besides."""
     sections = _Writer(spec, wanted).sections()
-    return "\n".join((_HEAD, *("\n".join(section) + "\n" for section in sections if len(section) > 1)))
+    return "\n".join((_HEAD, *("\n".join(section) + "\n" for section in sections if len(section) > 1), _PROPOSED))
 
 
 class _Writer:

@@ -31,7 +31,6 @@ from pullet.drivers.security.workbench import Workbench
 from pullet.operations.control import Control
 from pullet.ports import Assessor, LogSink, Source, Subject
 from pullet.reconcile.understanding import understand_app
-from pullet.reconcile.upkeep import INTERVAL
 
 _APP = "assessed"
 """Whose user the engines run as where there is no app yet."""
@@ -117,7 +116,8 @@ async def assess_folder(wanted: Wanted, root: Path, log: LogSink) -> Assessed:
         bench = Workbench(runner, await detect_sandbox(home, runner), home.scratch)
         advisories = await _advisories(Home(root), wanted, runner, log)
         source = GitSource(home, runner)
-        work = FolderAssessment(assessor(bench, advisories), FolderSubjects(bench), source, scratch)
+        memory = Home(root).cache / "assessments" / hashlib.sha256(str(wanted.folder).encode()).hexdigest()[:16]
+        work = FolderAssessment(assessor(bench, advisories, memory), FolderSubjects(bench), source, scratch)
         assessment = await work.assess(wanted, log)
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True))
@@ -143,7 +143,7 @@ async def _advisories(home: Home, wanted: Wanted, runner: ProcessRunner, log: Lo
     url = wanted.advisories or settings.advisories
     folder = home.advisories / hashlib.sha256(url.encode()).hexdigest()[:16] if wanted.advisories else home.advisories
     advisories = Advisories(folder, GitSource(home, runner), url, time.time, settings.advisories_max_age)
-    if url and not advisories.polled_within(INTERVAL):
+    if url and not advisories.polled_within(settings.advisories_interval):
         try:
             await advisories.refresh()
         except PulletError as err:

@@ -23,6 +23,8 @@ class Subject:
     files: tuple[str, ...] = ()
     """Regular files in there, relative, sorted; links and submodules are not among them. Empty: whatever is there,
     which the assessor finds out."""
+    only: frozenset[str] | None = None
+    """Of `files` those to look at, where an engine looks at each file apart; None: all."""
     missed: tuple[tuple[str, str], ...] = ()
     """(path, why) of files that no engine shall open, such as one of 100 MB."""
     repository: Path | None = None
@@ -39,6 +41,8 @@ class Subject:
     """Lower-case: django, flask, fastapi, starlette…"""
     url: str = ""
     """Of a running instance that may be attacked; empty: there is none."""
+    throw_away: bool = False
+    """Nobody misses that instance and its data: requests may change them."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the app's processes get."""
 

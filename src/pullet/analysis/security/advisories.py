@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -221,18 +222,24 @@ def _stretches(events: Iterable[tuple[str, str]]) -> Iterator[Range]:
 
 def _within(version: Version, each: Range) -> bool:
     try:
-        after = each.introduced == "0" or version >= Version(each.introduced)
+        after = each.introduced == "0" or version >= _version(each.introduced)
         if each.fixed:
-            return after and version < Version(each.fixed)
-        return after and (not each.last or version <= Version(each.last))
+            return after and version < _version(each.fixed)
+        return after and (not each.last or version <= _version(each.last))
     except InvalidVersion:
         return True  # a range that nobody can read might reach it
+
+
+@lru_cache(maxsize=8192)
+def _version(text: str) -> Version:
+    """The records of one package list the same ones again and again. Raises InvalidVersion."""
+    return Version(text)
 
 
 def _parsed(texts: Iterable[str]) -> Iterator[Version]:
     for text in texts:
         try:
-            yield Version(text)
+            yield _version(text)
         except InvalidVersion:
             continue
 

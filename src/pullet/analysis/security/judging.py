@@ -97,7 +97,7 @@ def _worst_first(finding: Finding) -> tuple[int, int, str, int, str]:
 
 
 def _part(report: EngineReport, new: Sequence[Finding], fail_on: Severity) -> Part:
-    blocking = sum(1 for finding in new if report.part in finding.engines and holds_back(finding, fail_on))
+    blocking = sum(1 for finding in new if finding.engines[:1] == (report.part,) and holds_back(finding, fail_on))
     if blocking:
         return Part(report, PartState.HELD_BACK, f"{_many(blocking, 'new finding')} at or above {fail_on}")
     if not report.assessed:

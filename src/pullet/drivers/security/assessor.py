@@ -7,9 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
+from pullet.analysis.security.redacting import without_secrets
 from pullet.domain.errors import PulletError
 from pullet.domain.security import Basis, Coverage, EngineReport, Finding
 from pullet.drivers.security.advisories import Advisories
+from pullet.drivers.security.remembering import Memory, PerFile
 from pullet.drivers.security.subjects import every_file, frameworks, sort_out
 from pullet.ports.assessing import Engine, Examined, Subject
 from pullet.ports.common import LogSink
@@ -25,8 +27,14 @@ class EngineAssessor:
     """`pullet.ports.Assessor`."""
 
     def __init__(
-        self, engines: Sequence[Engine], refinements: Sequence[Refinement] = (), advisories: Advisories | None = None
+        self,
+        engines: Sequence[Engine],
+        refinements: Sequence[Refinement] = (),
+        advisories: Advisories | None = None,
+        memory: Memory | None = None,
     ) -> None:
+        """`memory` None: nothing is known of former assessments."""
+        self._memory = memory
         self._advisories = advisories
         self._engines = tuple(engines)
         self._refinements = tuple(refinements)
@@ -52,7 +60,7 @@ class EngineAssessor:
         async with turns:
             started = time.monotonic()
             try:
-                report = await self._refined(await engine.assess(subject, log), subject)
+                report = await self._asked(engine, subject, log)
             except PulletError as err:
                 report = EngineReport(engine.part, gap=str(err))
             except Exception as err:
@@ -61,14 +69,26 @@ class EngineAssessor:
         log(_told(report))
         return report
 
+    async def _asked(self, engine: Engine, subject: Subject, log: LogSink) -> EngineReport:
+        async def ask(narrowed: Subject) -> EngineReport:
+            return await self._refined(await engine.assess(narrowed, log), narrowed)
+
+        if self._memory is not None and isinstance(engine, PerFile):
+            return await self._memory.assess(engine, subject, ask)
+        return await ask(subject)
+
     async def _refined(self, report: EngineReport, subject: Subject) -> EngineReport:
         """Only what lies in the code has a place there."""
-        placed = [each for each in report.findings if each.basis in _PLACED and each.spot.path]
-        rest = [each for each in report.findings if each not in placed]
+        placed = [each for each in report.findings if _has_place(each)]
+        rest = [each for each in report.findings if not _has_place(each)]
         found: Sequence[Finding] = placed
         for refine in self._refinements if placed else ():
             found = await refine(subject, found)
-        return replace(report, findings=(*found, *rest))
+        return replace(report, findings=tuple(without_secrets(each) for each in (*found, *rest)))
+
+
+def _has_place(finding: Finding) -> bool:
+    return finding.basis in _PLACED and bool(finding.spot.path)
 
 
 def _surveyed(subject: Subject) -> Subject:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pullet.analysis.security.rules import LEFT_OUT, RULES, fix_for
+from pullet.analysis.security.served import NotServed
 from pullet.domain.errors import AssessmentFailed, CommandFailed
 from pullet.domain.security import Basis, Coverage, EngineReport, Finding, Severity, Spot
 from pullet.drivers.security.workbench import Errand, Workbench, interpreter, program
@@ -27,7 +28,6 @@ _AT_A_TIME = 1000  # files a run: names have to fit into a command line
 _NEWEST = "py315"  # newer syntax than that of the app's own Python is read too
 _WAS_READ = "I002"  # a required import is missing
 _REQUIRED = 'lint.isort.required-imports=["import pullet_was_here"]'
-_TESTS = re.compile(r"(^|/)(tests?|testing)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 _NOT_IN_TESTS = frozenset({"S104", "S105", "S106", "S107", "S108", "S311"})
 _UNREAD = frozenset({None, "invalid-syntax", "E902", "E999"})
 _MISSED_SHOWN = 100
@@ -64,9 +64,13 @@ class CodeEngine:
     def left_out(self, subject: Subject) -> str:
         return "" if _modules(subject) else "there is no Python file"
 
+    def files(self, subject: Subject) -> Sequence[str]:
+        found = [*_modules(subject), *_scripts(subject)]
+        return [path for path in found if subject.only is None or path in subject.only]
+
     async def assess(self, subject: Subject, log: LogSink) -> EngineReport:  # noqa: ARG002
         """Raises AssessmentFailed where ruff ends without an answer for more than a few files."""
-        files = [*_modules(subject), *await asyncio.to_thread(_scripts, subject)]
+        files = await asyncio.to_thread(self.files, subject)
         told = _Told()
         for first in range(0, len(files), _AT_A_TIME):
             told.add(await self._look(subject, files[first : first + _AT_A_TIME], told))
@@ -110,11 +114,6 @@ class CodeEngine:
         return done.text.strip()
 
 
-def in_tests(path: str) -> bool:
-    """Whether it is by its name a file of the tests, which nobody is served."""
-    return bool(_TESTS.search(path))
-
-
 def _modules(subject: Subject) -> tuple[str, ...]:
     return tuple(path for path in subject.files if path.endswith((".py", ".pyw")))
 
@@ -134,14 +133,14 @@ def _is_script(path: Path) -> bool:
 
 def _read(output: bytes, subject: Subject, files: Sequence[str]) -> _Told:
     """Raises AssessmentFailed where it is no list of diagnostics of these files."""
-    told = _Told()
+    told, tests = _Told(), NotServed(subject.files)
     try:
         for path, row in _rows(json.loads(output), subject.tree, files):
             if row["code"] in _UNREAD:
                 told.unread.setdefault(path, str(row["message"])[:200])
             elif row["code"] == _WAS_READ:
                 told.read.add(path)
-            elif (finding := _finding(path, row, subject.frameworks)) is not None:
+            elif (finding := _finding(path, row, tests.has(path), subject.frameworks)) is not None:
                 told.findings.append(finding)
     except (ValueError, KeyError, TypeError) as err:
         raise AssessmentFailed("ruff's answer cannot be read", context=str(err)) from err
@@ -160,11 +159,10 @@ def _as_told(path: str) -> str:
     return os.path.normpath(os.fsencode(path).decode("utf-8", "replace"))
 
 
-def _finding(path: str, row: Any, frameworks: frozenset[str]) -> Finding | None:
+def _finding(path: str, row: Any, tested: bool, frameworks: frozenset[str]) -> Finding | None:
     rule = RULES.get(row["code"])
     if rule is None:
         raise AssessmentFailed(f"ruff knows a rule {row['code']} that Pullet cannot explain")
-    tested = in_tests(path)
     if tested and rule.code in _NOT_IN_TESTS:
         return None
     return Finding(
