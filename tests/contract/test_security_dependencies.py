@@ -22,6 +22,7 @@ from pullet.domain.security import Basis, EngineReport
 from pullet.drivers.git import GitSource
 from pullet.drivers.process import ProcessRunner
 from pullet.drivers.security.advisories import Advisories
+from pullet.drivers.security.assessor import EngineAssessor
 from pullet.drivers.security.bill import SbomEngine
 from pullet.drivers.security.dependencies import DependenciesEngine
 from pullet.drivers.security.licences import LicencesEngine
@@ -190,8 +191,15 @@ async def test_advisories_that_are_too_old_are_a_gap(bench: Bench) -> None:
     await bench.advisories.refresh()
     source = GitSource(Home(bench.top / "mirrors"), ProcessRunner())
     bench.advisories = Advisories(bench.top / "kept", source, bench.advisories.url, lambda: time.time() + 60 * 86400)
+    subject = bench.subject({"requirements.txt": "idna==3.6\n"})
     with pytest.raises(AssessmentFailed, match="60 days old, more than 14"):
-        await bench.dependencies(bench.subject({"requirements.txt": "idna==3.6\n"}))
+        await bench.dependencies(subject)
+    engine = DependenciesEngine(await workbench(bench.top / "home"), bench.advisories)
+    (_, report) = (await EngineAssessor([engine]).examine(subject, unheard)).reports
+    assert not report.assessed
+    assert report.gap.startswith("The newest advisory is 60 days old, more than 14.")
+    assert "settings.toml" in report.gap
+    assert "\n" not in report.gap
 
 
 async def test_packages_that_hide_what_they_are_are_missed_not_passed(bench: Bench) -> None:
@@ -345,3 +353,9 @@ async def test_what_has_nothing_to_look_at_is_left_out(bench: Bench) -> None:
     assert all(engine.left_out(nothing) for engine in engines)
     listed = replace(nothing, files=("requirements.txt",))
     assert [bool(engine.left_out(listed)) for engine in engines] == [False, True]
+
+
+async def test_names_that_are_compiled_into_pins_are_assessed(bench: Bench) -> None:
+    files = {"requirements.in": "idna\nflask>=3\n", "requirements.txt": "idna==3.7\nflask==3.1.0\n"}
+    assert (await bench.dependencies(bench.subject(files))).assessed
+    assert not (await bench.packages(bench.subject(files))).findings

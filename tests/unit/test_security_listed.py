@@ -138,6 +138,8 @@ index-strategy = "unsafe-best-match"
     ]
     assert told("setup.py", "setup(install_requires=read())") == [(Kind.UNREAD, "", "", 0)]
     assert told("setup.py", "setup()") == []
+    assert told("environment.yml", "channels: [x]\ndependencies: [y]\n") == [(Kind.UNREAD, "", "", 0)]
+    assert told("environment.yml", "name: production\n") == []
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,14 @@ def test_a_file_that_cannot_be_read_says_so(path: str, text: bytes) -> None:
 
 
 def test_which_files_list_dependencies() -> None:
-    for path in ("requirements.txt", "requirements-dev.txt", "a/requirements/base.txt", "x/uv.lock", "pylock.toml"):
+    for path in (
+        "requirements.txt",
+        "requirements-dev.txt",
+        "requirements.in",
+        "a/requirements/base.txt",
+        "x/uv.lock",
+        "pylock.toml",
+    ):
         assert lists_dependencies(path)
     for path in ("readme.txt", "requirements.md", "lock", "notes/requirements.txt.bak", "a\nuv.lock.py"):
         assert not lists_dependencies(path)

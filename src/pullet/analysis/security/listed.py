@@ -21,7 +21,7 @@ from pullet.domain.toml import load_toml
 
 LOCKS = frozenset({"uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock"})
 _PYLOCK = re.compile(r"pylock(\.[^/]+)?\.toml")
-_REQUIREMENTS = re.compile(r"(^|/)([^/]*requirements[^/]*\.txt|requirements/[^/]+\.txt)$")
+_REQUIREMENTS = re.compile(r"(^|/)([^/]*requirements[^/]*|requirements/[^/]+)\.(txt|in)$")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _INCLUDES = re.compile(r"(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[ =]?\s*(\S.*)")
@@ -67,7 +67,7 @@ def is_requirements(path: str) -> bool:
 
 def is_declaration(path: str) -> bool:
     """A project's own file, which a lock beside or above makes exact."""
-    return PurePosixPath(path).name in ("pyproject.toml", "Pipfile", "setup.cfg", "setup.py")
+    return PurePosixPath(path).name in _READERS
 
 
 def lists_dependencies(path: str) -> bool:
@@ -80,7 +80,8 @@ def listed_in(path: str, data: bytes) -> tuple[Listed, ...]:
     name = PurePosixPath(path).name
     try:
         text = data.decode("utf-8-sig")
-        return tuple(_READERS.get(name, _of_lock if is_lock(path) else _of_requirements)(text, path))
+        reader = _LOCK_READERS.get(name, _of_lock) if is_lock(path) else _READERS.get(name, _of_requirements)
+        return tuple(reader(text, path))
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError, configparser.Error) as err:
         return (Listed(Kind.UNREAD, path, text=f"{type(err).__name__}: {err}"[:_SHOWN]),)
 
@@ -256,6 +257,11 @@ def _of_setup_py(text: str, path: str) -> Iterator[Listed]:
         yield Listed(Kind.UNREAD, path, text="it would have to be run to tell what it needs")
 
 
+def _of_conda(text: str, path: str) -> Iterator[Listed]:
+    if "dependencies:" in text and "channels:" in text:
+        yield Listed(Kind.UNREAD, path, text="conda's environments are not read")
+
+
 def _of_tables(dependencies: Mapping[str, Any], path: str, lines: _Lines) -> Iterator[Listed]:
     """Poetry's and Pipenv's: name to a version, or to a table."""
     for name, wanted in dependencies.items():
@@ -279,10 +285,12 @@ def _of_tables(dependencies: Mapping[str, Any], path: str, lines: _Lines) -> Ite
         )
 
 
+_LOCK_READERS: Mapping[str, Callable[[str, str], Iterator[Listed]]] = {"Pipfile.lock": _of_pipfile_lock}
 _READERS: Mapping[str, Callable[[str, str], Iterator[Listed]]] = {
-    "Pipfile.lock": _of_pipfile_lock,
     "Pipfile": _of_pipfile,
     "pyproject.toml": _of_project,
     "setup.cfg": _of_setup_cfg,
     "setup.py": _of_setup_py,
+    "environment.yml": _of_conda,
+    "environment.yaml": _of_conda,
 }
