@@ -27,7 +27,8 @@ CREATE TABLE package (name TEXT PRIMARY KEY, records TEXT NOT NULL) WITHOUT ROWI
 CREATE TABLE unread (package TEXT NOT NULL, path TEXT NOT NULL, why TEXT NOT NULL);
 """
 _WAIT = 5.0  # seconds, for another process that notes a poll
-_AT_A_TIME = 500  # names a question
+_RECORDS = "SELECT name, records FROM package WHERE name IN (SELECT value FROM json_each(?))"
+_UNREAD = "SELECT path, why FROM unread WHERE package IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,14 @@ class AdvisoryIndex:
         wanted = sorted(names)
         try:
             with self._open("ro") as database:
-                rows = [row for part in _parts(wanted) for row in _select(database, "package", "name", part)]
-                unread = [row for part in _parts(["", *wanted]) for row in _select(database, "unread", "package", part)]
+                rows = database.execute(_RECORDS, (json.dumps(wanted),)).fetchall()
+                unread = database.execute(_UNREAD, (json.dumps(["", *wanted]),)).fetchall()
             found = {name: tuple(map(_advisory, json.loads(text))) for name, text in rows}
         except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError) as err:
             self._path.unlink(missing_ok=True)
             what = "The index of advisories is damaged; it is made anew at the next poll"
             raise AssessmentFailed(what, context=str(err), hint="Assess again.") from err
-        return Known(found, [(str(path), str(why)) for _, path, why in unread])
+        return Known(found, [(str(path), str(why)) for path, why in unread])
 
     def write(self, state: State, records: Records) -> None:
         """Raises AssessmentFailed; then the former one stays."""
@@ -151,16 +152,6 @@ def _fill(path: Path, state: State, records: Records) -> None:
         packages = ((name, json.dumps(rows)) for name, rows in records.packages.items())
         database.executemany("INSERT INTO package VALUES (?, ?)", packages)
         database.executemany("INSERT INTO unread VALUES (?, ?, ?)", records.unread)
-
-
-def _select(database: sqlite3.Connection, table: str, column: str, values: Sequence[str]) -> list[tuple[str, ...]]:
-    marks = ",".join("?" * len(values))
-    return database.execute(f"SELECT * FROM {table} WHERE {column} IN ({marks})", values).fetchall()  # noqa: S608 - constants
-
-
-def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(names), _AT_A_TIME):
-        yield names[first : first + _AT_A_TIME]
 
 
 def _filed_under(path: str) -> str:
