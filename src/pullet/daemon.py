@@ -188,6 +188,7 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
             home.cache / "assessments",
         ),
         secrets=TargetSecrets(home),
+        advisories_interval=chosen.assess.advisories_interval,
         release_command_limit=chosen.limits.release_command,
         jitter=random.random,
     )

@@ -169,5 +169,13 @@ def _default(field: FieldInfo) -> str:
     if default is None or default is PydanticUndefined:
         return ""
     if _kind(field) == "duration":
-        return f'`"{default:g}s"`'
+        return f'`"{_duration(default)}"`'
     return f"`{toml_value(default)}`"
+
+
+def _duration(seconds: float) -> str:
+    """As somebody would write it."""
+    for unit, length in (("d", 86400.0), ("h", 3600.0)):
+        if seconds and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"

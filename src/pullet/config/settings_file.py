@@ -47,6 +47,9 @@ class AssessTable(Section):
         description="Git repository of advisories in OSV's format, which dependencies are compared with. Empty: none.",
         examples=["https://git.example.com/mirrors/advisory-database.git"],
     )
+    advisories_interval: PositiveDuration = Field(
+        6 * 3600.0, description="How often that repository is polled, off the road of any commit.", examples=["6h"]
+    )
     advisories_max_age: PositiveDuration = Field(
         14 * 86400.0, description="Advisories that are older say nothing: the part is not assessed.", examples=["14d"]
     )

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+MALICIOUS_CODE = 506
+"""CWE of a package that is an attack itself."""
+
 
 class Severity(StrEnum):
     """The worst first."""
@@ -100,9 +103,13 @@ class Finding:
 
     @property
     def blocks(self) -> bool:
-        """Whether its class is sure enough to hold a release back; its severity decides the rest."""
+        """Whether its class is sure enough to hold a release back; its severity decides the rest.
+
+        Of an advisory: there has to be something that one can do, a version without the defect, or to remove what is
+        an attack itself.
+        """
         if self.basis is Basis.ADVISORY:
-            return bool(self.fixed_in)
+            return bool(self.fixed_in) or self.cwe == MALICIOUS_CODE
         return self.basis is not Basis.PATTERN
 
 

@@ -31,7 +31,6 @@ from pullet.drivers.security.workbench import Workbench
 from pullet.operations.control import Control
 from pullet.ports import Assessor, LogSink, Source, Subject
 from pullet.reconcile.understanding import understand_app
-from pullet.reconcile.upkeep import INTERVAL
 
 _APP = "assessed"
 """Whose user the engines run as where there is no app yet."""
@@ -144,7 +143,7 @@ async def _advisories(home: Home, wanted: Wanted, runner: ProcessRunner, log: Lo
     url = wanted.advisories or settings.advisories
     folder = home.advisories / hashlib.sha256(url.encode()).hexdigest()[:16] if wanted.advisories else home.advisories
     advisories = Advisories(folder, GitSource(home, runner), url, time.time, settings.advisories_max_age)
-    if url and not advisories.polled_within(INTERVAL):
+    if url and not advisories.polled_within(settings.advisories_interval):
         try:
             await advisories.refresh()
         except PulletError as err:

@@ -9,6 +9,7 @@ from pullet.domain.home import Home
 from pullet.ports import Assessor, Builder, Clock, Fleet, Gate, Prober, Router, Runtime, Secrets, Source, Store, Visitor
 from pullet.reconcile.safekeeping import Safekeeping
 from pullet.reconcile.services import Services
+from pullet.reconcile.upkeep import INTERVAL
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Neighbours:
     gates: tuple[Gate, ...] = ()
     assessor: Assessor | None = None
     """None: nobody looks at the security of releases, and none that declares that gate is deployed."""
+    advisories_interval: float = INTERVAL
+    """Seconds between two polls of what assessments compare with."""
     release_command_limit: float = 600.0
     """Seconds for one release command, such as a migration."""
     settle: float = 0.5

@@ -58,7 +58,9 @@ class TargetLoop:
                 await self._world.safekeeping.clear()
                 self._spawn("backups", self._world.safekeeping.run())
             if self._world.assessor is not None:
-                self._spawn("advisories", keep_fresh(self._world.assessor, self._world.store))
+                self._spawn(
+                    "advisories", keep_fresh(self._world.assessor, self._world.store, self._world.advisories_interval)
+                )
             self._spawn("services", self._world.services.keep_running(self._world.store))
             while True:
                 self._wake.clear()

@@ -83,6 +83,7 @@ _TABLE = """\
 494|Download of code without a check of integrity|15.2.4|Software_Supply_Chain_Security
 497|Exposure of system information|13.4.6|Error_Handling
 502|Deserialisation of untrusted data|1.5.2|Deserialization
+506|Embedded malicious code|15.2.4|Software_Supply_Chain_Security
 521|Weak password requirements|6.2.1|Authentication
 522|Insufficiently protected credentials|13.3.1|Secrets_Management
 525|Sensitive information in the browser's cache|14.3.2|Session_Management

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from pullet.analysis.security.advisories import Advisory, parse_advisory
-from pullet.domain.codec import Json, from_json, to_json
 from pullet.domain.errors import AssessmentFailed
 from pullet.domain.fleet import SourceSpec
+from pullet.drivers.security.advisory_index import AdvisoryIndex, Known, Records, State
+from pullet.planner.tracking import choose_default_branch
 from pullet.ports import Source
 
 DEFAULT_URL = "https://github.com/pypa/advisory-database.git"
 MAX_AGE = 14 * 86400.0  # seconds
 _AT_A_TIME = 500  # records read at once
 _DAY = 86400.0
+_KEPT = 0.5  # of the records there were: a repository that lost more than that is taken for damaged
 _PREFIXES = ("PYSEC-", "GHSA-", "MAL-", "CVE-", "OSV-")
 _HINT = (
     "They are polled by themselves. `pullet assess --advisories` names another repository for once,"
@@ -26,31 +24,19 @@ _HINT = (
 )
 
 
-@dataclass(frozen=True)
-class State:
-    """How fresh the index is."""
-
-    commit: str
-    committed: float
-    """Seconds since the epoch, as the newest commit says."""
-    polled: float
-    """When it was last asked, and answered."""
-    records: int
-    unread: int
-
-
 class Advisories:
-    """`folder` is Pullet's own. One daemon or command at a time writes; the index is replaced whole."""
+    """`folder` is Pullet's own. Whoever polls last writes; the index is replaced whole."""
 
     def __init__(
         self, folder: Path, source: Source, url: str, clock: Callable[[], float], max_age: float = MAX_AGE
     ) -> None:
+        """`clock`: seconds since the epoch. `max_age`: seconds."""
         self.url = url
-        self._index = folder / "advisories.json"
+        self._folder = folder
+        self._index = AdvisoryIndex(folder / "advisories.sqlite")
         self._source = source
         self._clock = clock
         self._max_age = max_age
-        self._loaded: tuple[int, dict[str, Any]] | None = None
 
     async def refresh(self) -> State:
         """Poll, and index anew where there is something new. Raises SourceError, BranchMissing, AssessmentFailed;
@@ -59,107 +45,89 @@ class Advisories:
             raise AssessmentFailed("No repository of advisories is configured", hint=_HINT)
         spec = SourceSpec(self.url)
         refs = await self._source.poll(spec)
-        sha = refs.heads[await self._source.default_branch(spec)]
-        known = await asyncio.to_thread(self._load)
-        if known is None or known["commit"] != sha:
+        sha = refs.heads[choose_default_branch(refs)]
+        known = await asyncio.to_thread(self._known)
+        if known is not None and known.commit == sha:
+            await asyncio.to_thread(self._index.note_poll, self._clock())
+        else:
             await self._source.fetch(spec, sha)
-            known = await self._read(spec, sha)
-        await asyncio.to_thread(self._write, {**known, "polled": self._clock()})
-        return self.state()
+            await self._index_anew(spec, sha, known)
+        return await asyncio.to_thread(self.state)
 
     def polled_within(self, seconds: float) -> bool:
-        known = self._load()
-        return known is not None and self._clock() - float(known["polled"]) < seconds
+        """Blocking, as all below."""
+        known = self._known()
+        return known is not None and 0 <= self._clock() - known.polled < seconds
 
     async def ensure(self) -> None:
         """Have some, at least: a box that is new asks for them once, whoever waits. Raises as `refresh` does."""
-        if await asyncio.to_thread(self._load) is None:
+        if await asyncio.to_thread(self._known) is None:
             await self.refresh()
 
     def state(self) -> State:
         """Raises AssessmentFailed where there is none, or it is too old to say anything."""
-        known = self._load()
-        if known is None:
+        state = self._known()
+        if state is None:
             raise AssessmentFailed("There are no advisories on this box yet", hint=_HINT)
-        state = State(known["commit"], known["committed"], known["polled"], known["records"], known["unread"])
-        self._refuse_stale(state)
+        self._refuse_stale("newest advisory is", state.committed)
+        self._refuse_stale("last answer from their repository is", state.polled)
         return state
 
-    def look_up(self, package: str) -> Sequence[Advisory]:
-        """By canonical name. Call `state` first: this does not ask how old they are."""
-        known = self._load()
-        rows = known["packages"].get(package, ()) if known is not None else ()
-        return [_advisory(row) for row in rows]
+    def look_up(self, packages: Collection[str]) -> Known:
+        """By canonical names. Call `state` first: this does not ask how old they are. Raises AssessmentFailed."""
+        return self._index.look_up(packages)
 
     def told(self) -> str:
-        """For the report."""
+        """For the report. Raises as `state` does."""
         state = self.state()
         age = (self._clock() - state.committed) / _DAY
-        return f"{state.records} advisories, the newest {age:.0f} days old ({state.commit[:7]})"
+        return f"{state.records} advisories, the newest {max(age, 0):.0f} days old ({state.commit[:7]})"
 
-    def _refuse_stale(self, state: State) -> None:
-        now = self._clock()
-        for what, then in (
-            ("newest advisory is", state.committed),
-            ("last answer from their repository is", state.polled),
-        ):
-            if now - then > self._max_age:
-                days, limit = (now - then) / _DAY, self._max_age / _DAY
-                raise AssessmentFailed(
-                    f"The {what} {days:.0f} days old, more than {limit:.0f}", context=self.url, hint=_HINT
-                )
+    def _known(self) -> State | None:
+        """Of another repository than the one that is configured now there is nothing."""
+        state = self._index.state()
+        return state if state is not None and state.url == self.url else None
 
-    async def _read(self, spec: SourceSpec, sha: str) -> dict[str, Any]:
+    def _refuse_stale(self, what: str, then: float) -> None:
+        days, limit = (self._clock() - then) / _DAY, self._max_age / _DAY
+        if days > limit:
+            raise AssessmentFailed(
+                f"The {what} {days:.0f} days old, more than {limit:.0f}", context=self.url, hint=_HINT
+            )
+        if days < -1:
+            hint = "Set the clock of this box, or name a repository whose commits have true dates."
+            told = f"The {what} {-days:.0f} days ahead of this box's clock"
+            raise AssessmentFailed(told, context=self.url, hint=hint)
+
+    async def _index_anew(self, spec: SourceSpec, sha: str, known: State | None) -> None:
         tree = self._source.tree(spec, sha)
         paths = [entry.path for entry in await tree.entries() if entry.kind == "file" and _is_record(entry.path)]
-        packages: dict[str, list[Json]] = {}
-        records = 0
+        records = Records()
         for first in range(0, len(paths), _AT_A_TIME):
-            files = await tree.read(paths[first : first + _AT_A_TIME])
-            records += await asyncio.to_thread(_index, files, packages)
-        if not records:
-            raise AssessmentFailed(f"{self.url} has no advisory", context=f"at {sha[:12]}", hint=_HINT)
+            part = paths[first : first + _AT_A_TIME]
+            await asyncio.to_thread(_read, records, part, await tree.read(part))
         committed = await tree.committed() or 0.0
-        unread = len(paths) - records
-        return {"commit": sha, "committed": committed, "records": records, "unread": unread, "packages": packages}
+        self._refuse_damaged(records, sha, known)
+        state = State(self.url, sha, committed, self._clock(), records.count, len(records.unread))
+        await asyncio.to_thread(self._index.write, state, records)
 
-    def _load(self) -> dict[str, Any] | None:
-        """A damaged index is none: it is made anew by the next poll."""
-        try:
-            stamp = self._index.stat().st_mtime_ns
-            if self._loaded is None or self._loaded[0] != stamp:
-                self._loaded = (stamp, json.loads(self._index.read_bytes()))
-        except (OSError, ValueError):
-            return None
-        return self._loaded[1]
-
-    def _write(self, known: Mapping[str, Any]) -> None:
-        try:
-            self._index.parent.mkdir(parents=True, exist_ok=True)
-            new = self._index.with_suffix(".new")
-            new.write_text(json.dumps(known))
-            new.replace(self._index)
-        except OSError as err:
-            raise AssessmentFailed("The advisories cannot be kept", context=str(err)) from err
+    def _refuse_damaged(self, records: Records, sha: str, known: State | None) -> None:
+        """An empty repository, or one that lost most of what it had, must not make everything look sound."""
+        if not records.count:
+            told = f"{self.url} has no advisory that can be read"
+            raise AssessmentFailed(told, context=f"at {sha[:12]}", hint=_HINT)
+        if known is not None and records.count < known.records * _KEPT:
+            raise AssessmentFailed(
+                f"{self.url} has lost most of its advisories: {records.count} of {known.records} are left",
+                context=f"at {sha[:12]}; what was there before goes on counting",
+                hint=f"Remove {self._folder} where that is as it should be.",
+            )
 
 
 def _is_record(path: str) -> bool:
     return path.endswith((".yaml", ".yml", ".json")) and path.rpartition("/")[2].upper().startswith(_PREFIXES)
 
 
-def _index(files: Mapping[str, bytes], packages: dict[str, list[Json]]) -> int:
-    """How many records could be read."""
-    read = 0
-    for path, data in sorted(files.items()):
-        try:
-            found = parse_advisory(path, data.decode("utf-8"))
-        except ValueError:
-            continue
-        read += 1
-        for advisory in found:
-            packages.setdefault(advisory.package, []).append(to_json(advisory))
-    return read
-
-
-def _advisory(row: object) -> Advisory:
-    return from_json(Advisory, row)
+def _read(records: Records, paths: Sequence[str], files: Mapping[str, bytes]) -> None:
+    for path in paths:
+        records.add(path, files.get(path))

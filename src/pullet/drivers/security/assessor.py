@@ -62,7 +62,7 @@ class EngineAssessor:
             try:
                 report = await self._asked(engine, subject, log)
             except PulletError as err:
-                report = EngineReport(engine.part, gap=str(err))
+                report = EngineReport(engine.part, gap=_why(err))
             except Exception as err:
                 report = EngineReport(engine.part, gap=f"The engine failed: {type(err).__name__}: {err}")
         report = replace(report, seconds=round(time.monotonic() - started, 3))
@@ -89,6 +89,12 @@ class EngineAssessor:
 
 def _has_place(finding: Finding) -> bool:
     return finding.basis in _PLACED and bool(finding.spot.path)
+
+
+def _why(err: PulletError) -> str:
+    """On one line."""
+    told = [part.strip().rstrip(".") for part in (err.message, err.context, err.hint)]
+    return " ".join(". ".join(part for part in told if part).split()) + "."
 
 
 def _surveyed(subject: Subject) -> Subject:

@@ -7,12 +7,15 @@ from pathlib import Path
 from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.assessor import EngineAssessor
 from pullet.drivers.security.bandit import BanditEngine
+from pullet.drivers.security.bill import SbomEngine
 from pullet.drivers.security.code import CodeEngine
 from pullet.drivers.security.configuration import ConfigurationEngine
 from pullet.drivers.security.dependencies import DependenciesEngine
 from pullet.drivers.security.flow import FlowEngine
+from pullet.drivers.security.licences import LicencesEngine
 from pullet.drivers.security.live.engine import LiveEngine
 from pullet.drivers.security.locating import Blaming, Locating
+from pullet.drivers.security.packages import PackagesEngine
 from pullet.drivers.security.remembering import Memory
 from pullet.drivers.security.reports import ReportsEngine
 from pullet.drivers.security.secrets import SecretsEngine
@@ -25,6 +28,9 @@ def assessor(workbench: Workbench, advisories: Advisories, memory: Path) -> Engi
         ConfigurationEngine(workbench),
         SecretsEngine(workbench),
         DependenciesEngine(workbench, advisories),
+        PackagesEngine(workbench),
+        LicencesEngine(workbench),
+        SbomEngine(workbench),
         FlowEngine(workbench),
         CodeEngine(workbench),
         BanditEngine(workbench),

@@ -120,7 +120,11 @@ def _placed(finding: Finding, place: _Place | None) -> Finding:
         return finding
     function, code, end_line = place
     spot = replace(finding.spot, end_line=max(end_line, finding.spot.line))
-    return replace(finding, function=finding.function or function, code=code or finding.code, spot=spot)
+    if (
+        not finding.identity or not finding.code
+    ):  # else it says itself what it is known by, without what is secret there
+        finding = replace(finding, code=code or finding.code)
+    return replace(finding, function=finding.function or function, spot=spot)
 
 
 def _signed(finding: Finding, origin: _Origin | None) -> Finding:

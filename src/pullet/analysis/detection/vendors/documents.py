@@ -102,9 +102,9 @@ class _TooMuch(ValueError):
     pass
 
 
-def read_yaml(text: str) -> Node:
-    """The first document of a YAML stream."""
-    if len(text) > SIZE_LIMIT:
+def read_yaml(text: str, limit: int = SIZE_LIMIT) -> Node:
+    """The first document of a YAML stream. `limit`: characters."""
+    if len(text) > limit:
         return Node()
     try:
         return _Composer(text).compose()
@@ -112,8 +112,8 @@ def read_yaml(text: str) -> Node:
         return Node()
 
 
-def read_json(text: str) -> Node:
-    return _plain(text, json.loads)
+def read_json(text: str, limit: int = SIZE_LIMIT) -> Node:
+    return _plain(text, json.loads, limit)
 
 
 def read_toml(text: str) -> Node:
@@ -184,9 +184,9 @@ class _Composer:
         return merged | own
 
 
-def _plain(text: str, load: Callable[[str], Any]) -> Node:
+def _plain(text: str, load: Callable[[str], Any], limit: int = SIZE_LIMIT) -> Node:
     """Of formats whose readers do not tell lines: keys are looked for in the order in which they were read."""
-    if len(text) > SIZE_LIMIT:
+    if len(text) > limit:
         return Node()
     try:
         return _Finder(text).node(load(text), "", 0)

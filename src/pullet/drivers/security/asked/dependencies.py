@@ -1,22 +1,33 @@
-"""Question: {tree, files}. Answer: {locked: [[name, version, file, line]], loose: [[text, file]], imports: [name]}."""
+"""Question: {tree, files}. Answer: {listed: [Listed], more, imports: [name], unread}.
+
+`more`: how many lines there are beyond those that are told. `unread`: how many Python files could not be read for
+their imports.
+"""
 
 from __future__ import annotations
 
 import ast
 import json
-import re
+import posixpath
 import sys
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from pullet.analysis.security.listed import (
+    Kind,
+    Listed,
+    is_declaration,
+    is_lock,
+    is_requirements,
+    listed_in,
+    lists_dependencies,
+)
+from pullet.domain.codec import to_json
 from pullet.drivers.security.asked.files import Unread, read
 
-_PINNED = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*===?\s*([^\s;,#*]+)\s*(?:[;#\\]|--|$)")
-_NAMED = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-_LOCKS = ("uv.lock", "poetry.lock", "pylock.toml")
-_LIMIT = 16 << 20  # bytes
+_LIMIT = 16 << 20  # bytes of one file
+_TOLD = 50_000
+_INCLUDED = 200  # files
 _PYTHON_FILES = 5000
 
 
@@ -24,69 +35,72 @@ def main() -> None:
     sys.setrecursionlimit(2000)
     question = json.load(sys.stdin)
     tree, files = Path(question["tree"]), question["files"]
-    locked: list[tuple[str, str, str, int]] = []
-    loose: list[tuple[str, str]] = []
-    for path in files:
-        name = PurePosixPath(path).name
-        try:
-            if name in _LOCKS:
-                locked += _lock(read(tree, path, _LIMIT), path)
-            elif name == "Pipfile.lock":
-                locked += _pipfile(read(tree, path, _LIMIT), path)
-            elif name.startswith("requirements") and name.endswith(".txt"):
-                for entry in _requirements(read(tree, path), path):
-                    locked.append(entry) if len(entry) == 4 else loose.append(entry)
-        except (Unread, ValueError, RecursionError, AttributeError, TypeError, KeyError) as err:
-            loose.append((f"the file itself: {str(err)[:100]}", path))
-    answer = {"locked": locked[:50_000], "loose": loose[:50_000], "imports": sorted(_imports(tree, files))}
+    listed = list(_all(tree, files))
+    imports, unread = _imports(tree, [path for path in files if path.endswith(".py")])
+    answer = {
+        "listed": [to_json(each) for each in listed[:_TOLD]],
+        "more": max(0, len(listed) - _TOLD),
+        "imports": sorted(imports),
+        "unread": unread,
+    }
     json.dump(answer, sys.stdout)
 
 
-def _lock(data: bytes, path: str) -> Iterator[tuple[str, str, str, int]]:
-    """Without the project itself, which has no version of its own to be vulnerable in."""
-    document = tomllib.loads(data.decode())
-    lines = data.decode().splitlines()
-    for package in document.get("package", document.get("packages", [])):
-        source = package.get("source", {})
-        if "version" in package and not (isinstance(source, dict) and {"virtual", "editable"} & set(source)):
-            yield str(package["name"]), str(package["version"]), path, _line(lines, f'name = "{package["name"]}"')
+def _all(tree: Path, files: Iterable[str]) -> Iterator[Listed]:
+    """What a lock answers for is left to it; what files include is read once, and with them."""
+    known = frozenset(files)
+    locked = {str(PurePosixPath(path).parent) for path in known if is_lock(path)}
+    plain = {str(PurePosixPath(path).parent) for path in known if is_requirements(path)}
+    queue = [path for path in sorted(known) if lists_dependencies(path) and not _answered_for(path, locked, plain)]
+    seen = set(queue)
+    for path in queue:
+        for each in _read(tree, path):
+            if each.kind is not Kind.INCLUDED:
+                yield each
+                continue
+            other = posixpath.normpath(posixpath.join(posixpath.dirname(path), each.text))
+            if other not in known or len(seen) >= _INCLUDED + len(known):
+                yield Listed(Kind.UNREAD, path, each.line, text=f"`{each.text[:200]}` is not in the repository")
+            elif other not in seen:
+                seen.add(other)
+                queue.append(other)
 
 
-def _pipfile(data: bytes, path: str) -> Iterator[tuple[str, str, str, int]]:
-    lines = data.decode().splitlines()
-    for name, package in json.loads(data).get("default", {}).items():
-        if str(package.get("version", "")).startswith("=="):
-            yield name, str(package["version"]).lstrip("="), path, _line(lines, f'"{name}"')
+def _answered_for(path: str, locked: set[str], plain: set[str]) -> bool:
+    if not is_declaration(path):
+        return False
+    pure = PurePosixPath(path)
+    if any(str(folder) in locked for folder in pure.parents):
+        return True
+    return pure.name.startswith("setup.") and str(pure.parent) in plain
 
 
-def _requirements(data: bytes, path: str) -> Iterator[Any]:
-    for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), 1):
-        text = line.split(" #")[0].strip()
-        if not text or text.startswith(("#", "-")):
-            continue
-        if (pinned := _PINNED.match(text)) is not None:
-            yield pinned[1], pinned[2], path, number
-        elif _NAMED.match(text):
-            yield text[:200], path
+def _read(tree: Path, path: str) -> Iterable[Listed]:
+    try:
+        return listed_in(path, read(tree, path, _LIMIT))
+    except Unread as err:
+        return (Listed(Kind.UNREAD, path, text=str(err)),)
 
 
-def _line(lines: list[str], what: str) -> int:
-    return next((number for number, line in enumerate(lines, 1) if what in line), 0)
-
-
-def _imports(tree: Path, files: list[str]) -> set[str]:
+def _imports(tree: Path, paths: list[str]) -> tuple[set[str], int]:
     found: set[str] = set()
-    for path in [path for path in files if path.endswith(".py")][:_PYTHON_FILES]:
+    unread = max(0, len(paths) - _PYTHON_FILES)
+    for path in paths[:_PYTHON_FILES]:
         try:
             module = ast.parse(read(tree, path))
         except (Unread, SyntaxError, ValueError, RecursionError, MemoryError):
+            unread += 1
             continue
-        for node in ast.walk(module):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module.partition(".")[0])
-    return found
+        found |= set(_imported(module))
+    return found, unread
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
 
 
 if __name__ == "__main__":
