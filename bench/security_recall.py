@@ -3,7 +3,8 @@
     python -m bench.security_recall [--misses]
 
 Recall: pairs whose vulnerable side has a finding of the pair's CWE. Precision: of the answers "this side has it", those
-that were given of a vulnerable side. Both are counted of all that is reported, and of what holds a release back.
+that were given of a vulnerable side. Both are counted of all that is reported, and of what holds a release back; and of
+each engine once more, of the pairs whose class it looks for at all.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pullet.domain.errors import PulletError
-from pullet.domain.security import Finding, Severity
+from pullet.domain.security import EngineReport, Finding, Severity
 from pullet.drivers.security.bandit import BanditEngine
 from pullet.drivers.security.code import CodeEngine
 from pullet.drivers.security.configuration import ConfigurationEngine
@@ -46,6 +47,8 @@ class Answer:
     pair: Pair
     vulnerable: tuple[Finding, ...]
     fixed: tuple[Finding, ...]
+    checked: frozenset[int]
+    """CWEs that it looks for at all."""
 
     def hit(self, counts: Callable[[Finding], bool]) -> bool:
         return any(finding.cwe in self.pair.cwes and counts(finding) for finding in self.vulnerable)
@@ -65,16 +68,17 @@ def blocks(finding: Finding) -> bool:
 async def answers(engine: Engine, labelled: Sequence[Pair], top: Path) -> list[Answer]:
     found = []
     for pair in labelled:
-        sides = [await _findings(engine, pair, files, top) for files in (pair.vulnerable, pair.fixed)]
-        found.append(Answer(pair, *sides))
+        reports = [await _report(engine, pair, files, top) for files in (pair.vulnerable, pair.fixed)]
+        checked = frozenset(cwe for report in reports for cwe in report.checked)
+        found.append(Answer(pair, reports[0].findings, reports[1].findings, checked))
     return found
 
 
-async def _findings(engine: Engine, pair: Pair, files: Mapping[str, str], top: Path) -> tuple[Finding, ...]:
+async def _report(engine: Engine, pair: Pair, files: Mapping[str, str], top: Path) -> EngineReport:
     subject = subject_of(top / "tree", files, frameworks=frozenset({pair.framework}))
     try:
         if engine.left_out(subject):
-            return ()
+            return EngineReport(engine.part)
         report = await engine.assess(subject, unheard)
     except PulletError as err:
         raise SystemExit(f"{engine.part} on {pair.title}: {err}") from err
@@ -82,7 +86,7 @@ async def _findings(engine: Engine, pair: Pair, files: Mapping[str, str], top: P
         shutil.rmtree(subject.tree)
     if not report.assessed:
         print(f"{engine.part} on {pair.title}: not assessed: {report.gap or report.coverage}", file=sys.stderr)
-    return report.findings
+    return report
 
 
 def together(each: Sequence[Sequence[Answer]]) -> list[Answer]:
@@ -91,9 +95,16 @@ def together(each: Sequence[Sequence[Answer]]) -> list[Answer]:
             first,
             vulnerable=tuple(finding for answer in (first, *rest) for finding in answer.vulnerable),
             fixed=tuple(finding for answer in (first, *rest) for finding in answer.fixed),
+            checked=first.checked.union(*(answer.checked for answer in rest)),
         )
         for first, *rest in zip(*each, strict=True)
     ]
+
+
+def own(given: Sequence[Answer]) -> list[Answer]:
+    """Of pairs whose class the engine looks for at all."""
+    checked = frozenset(cwe for answer in given for cwe in answer.checked)
+    return [answer for answer in given if answer.pair.cwes & checked]
 
 
 def figures(given: Sequence[Answer], counts: Callable[[Finding], bool]) -> str:
@@ -125,6 +136,7 @@ def main() -> None:
         shutil.rmtree(top)
     every = together(list(found.values()))
     print(table("engine", (*found.items(), ("together", every))))
+    print(table("engine, of what it looks for", ((name, own(given)) for name, given in found.items())))
     print(table("framework", ((name, [each for each in every if each.pair.framework == name]) for name in FRAMEWORKS)))
     classes = sorted({min(each.pair.cwes) for each in every})
     print(table("CWE", ((str(cwe), [each for each in every if min(each.pair.cwes) == cwe]) for cwe in classes)))

@@ -1,5 +1,6 @@
 # Sourced by the scripts beside it: finds or fetches uv, and makes the project's environment.
-# Needs python3 (3.11 or newer) with venv, and git. Nothing is installed outside the checkout.
+# Needs python3 (3.11 or newer) with venv, and git. Nothing is installed outside the checkout, but for a browser that the
+# tests need, where root runs them on a Debian without one.
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 uv_wanted="0.9"
@@ -62,4 +63,13 @@ sync() {
     "$uv" pip sync --quiet --python "$checkout/.venv/bin/python" --require-hashes "$checkout/locks/$1.txt"
     "$uv" pip install --quiet --python "$checkout/.venv/bin/python" --no-deps --editable "$checkout"
     wanted "$1" >"$checkout/.venv/.synced"
+}
+
+# A Chromium for the tests, by apt where that is possible.
+have_browser() {
+    command -v chromium >/dev/null && return
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    say "Installing Chromium for the tests …"
+    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) >/dev/null 2>&1
+    command -v chromium >/dev/null
 }

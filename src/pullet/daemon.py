@@ -52,6 +52,7 @@ from pullet.drivers.security.workbench import Workbench
 from pullet.drivers.services.folders import FolderProvider, SqliteProvider
 from pullet.drivers.services.postgresql.provider import PostgresProvider
 from pullet.drivers.services.valkey.provider import ValkeyProvider
+from pullet.drivers.testing.columns import tester
 from pullet.operations.control import Control, Settings
 from pullet.operations.diagnose import capabilities
 from pullet.ports import Backups, Fleet
@@ -187,6 +188,7 @@ async def _compose(home: Home, chosen: SettingsFile, source: GitSource) -> Contr
             Advisories(home.advisories, source, chosen.assess.advisories, clock.now, chosen.assess.advisories_max_age),
             home.cache / "assessments",
         ),
+        tester=tester(home, runner, sandbox),
         secrets=TargetSecrets(home),
         advisories_interval=chosen.assess.advisories_interval,
         release_command_limit=chosen.limits.release_command,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pullet.domain.app import AppSpec, Dependencies, DependencyKind
 from pullet.domain.errors import BuildFailed
 from pullet.domain.identity import EnvironmentKey, ReleaseId
+from pullet.domain.testing import SuiteSpec
 from tests.builds import Bench, of_fake, of_uv, requirements, text_of
 
 
@@ -82,4 +84,35 @@ async def test_what_is_asked_for_can_be_told_of_any_tree(bench: Bench) -> None:
     assert other.digest != asked.digest
 
 
+async def test_tests_get_what_the_release_has_and_more(bench: Bench) -> None:
+    release = ReleaseId(EnvironmentKey("shop", "production"), 1)
+    spec = replace(requirements("beta\n", bench), tests=SuiteSpec("python -m unittest"))
+    artifact = await bench.build(spec)
+    bench.write("requirements-dev.txt", "delta\n")
+    environment = await bench.builder.for_tests(release, spec, bench.tree, artifact, bench.log.append)
+    assert environment.lock == ("beta==1.0", "delta==1.0")
+    assert environment.python.exists()
+    assert await bench.builder.for_tests(release, spec, bench.tree, artifact, bench.log.append) == environment
+    await bench.builder.discard(frozenset())
+    assert bench.environments() == {environment.digest}  # which no release names
+    bench.write("requirements-dev.txt", "nothing-like-it\n")
+    with pytest.raises(BuildFailed, match=r"(?s)development dependencies.*nothing-like-it"):
+        await bench.builder.for_tests(release, spec, bench.tree, artifact, bench.log.append)
+
+
 LISTED = Dependencies(DependencyKind.REQUIREMENTS, "requirements.txt")
+
+
+async def test_a_copy_has_the_files_and_keeps_links_as_they_are(bench: Bench, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (bench.tree / "inner").mkdir()
+    (bench.tree / "inner/run.sh").write_text("#!/bin/sh\n")
+    (bench.tree / "inner/run.sh").chmod(0o755)
+    (bench.tree / "data").symlink_to(outside)
+    made = bench.home.releases / "shop/trial/1/tree"
+    await bench.builder.copy(bench.tree, made)
+    assert (made / "inner/run.sh").stat().st_mode & 0o111
+    assert (made / "data").readlink() == outside
+    (made / "inner/run.sh").write_text("other")
+    assert (bench.tree / "inner/run.sh").read_text() == "#!/bin/sh\n"

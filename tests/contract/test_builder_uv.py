@@ -235,3 +235,22 @@ async def test_a_full_disk_is_told_as_such(real: Bench, monkeypatch: pytest.Monk
     monkeypatch.setattr("pullet.drivers.build.resolve.write_file", full)
     with pytest.raises(DiskFull):
         await real.build(requirements("alpha\n", real))
+
+
+async def test_a_tree_made_to_hurt_whoever_copies_it(real: Bench) -> None:
+    os.mkfifo(real.tree / "pipe")
+    with (real.tree / "sparse").open("wb") as file:
+        file.truncate(1 << 40)
+    to = real.home.releases / "one"
+    await real.builder.copy(real.tree, to)
+    assert not (to / "pipe").exists()
+    assert (to / "sparse").stat().st_blocks * 512 < 1 << 20
+    deep = os.open(real.tree, os.O_RDONLY)
+    for _ in range(400):  # deeper than a copy goes
+        os.mkdir("d", dir_fd=deep)
+        inner = os.open("d", os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = inner
+    os.close(deep)
+    with pytest.raises(BuildFailed, match="could not use its files"):
+        await real.builder.copy(real.tree, real.home.releases / "two")

@@ -110,6 +110,15 @@ def test_generated_ones_are_made_once(secrets: Secrets) -> None:
     assert secrets.fresh() != secrets.fresh()
 
 
+def test_those_of_an_environment_that_is_gone_are_forgotten(secrets: Secrets) -> None:
+    staging = EnvironmentKey("shop", "staging")
+    first, others = secrets.values(SHOP, ["A"]), secrets.values(staging, ["A"])
+    secrets.forget(SHOP)
+    secrets.forget(SHOP)
+    assert secrets.values(SHOP, ["A"]) != first
+    assert secrets.values(staging, ["A"]) == others
+
+
 @pytest.mark.parametrize("place", [("Shop", "production", "K"), ("shop", "a b", "K"), ("shop", "*", "K\nX")])
 def test_a_place_has_proper_names(place: tuple[str, str, str]) -> None:
     with pytest.raises(PulletError):

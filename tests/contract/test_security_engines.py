@@ -8,10 +8,12 @@ import string
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pullet.analysis.security.fingerprints import merged
 from pullet.domain.errors import AssessmentFailed, PulletError
 from pullet.domain.home import Home
 from pullet.domain.security import Basis, EngineReport, Severity
@@ -21,6 +23,7 @@ from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.assessor import EngineAssessor
 from pullet.drivers.security.configuration import ConfigurationEngine
 from pullet.drivers.security.dependencies import DependenciesEngine
+from pullet.drivers.security.history import HistoryEngine
 from pullet.drivers.security.secrets import SecretsEngine
 from pullet.drivers.security.workbench import Limits
 from pullet.ports.assessing import Engine, Subject
@@ -45,7 +48,15 @@ def top() -> Iterator[Path]:
 
 
 async def secrets_of(top: Path, subject: Subject, limits: Limits | None = None) -> EngineReport:
-    return await SecretsEngine(await workbench(top / "home", limits)).assess(subject, unheard)
+    """Of files and history, as an assessment tells it."""
+    bench = await workbench(top / "home", limits)
+    files = await SecretsEngine(bench).assess(subject, unheard)
+    engine = HistoryEngine(bench, top / "memory")
+    if engine.left_out(subject):
+        return files
+    history = await engine.assess(subject, unheard)
+    findings = merged((*files.findings, *history.findings))
+    return replace(files, findings=findings, coverage=(*files.coverage, *history.coverage))
 
 
 def in_git(top: Path, *commits: dict[str, str | bytes], gone: str = "") -> tuple[Subject, list[str]]:
@@ -81,12 +92,35 @@ async def test_a_key_that_only_the_history_has_is_for_review(top: Path) -> None:
     assert "history" in finding.title
 
 
-async def test_after_a_base_only_new_commits_are_looked_at(top: Path) -> None:
+async def test_only_new_commits_are_looked_at_and_old_secrets_are_not_forgotten(top: Path) -> None:
     subject, shas = in_git(top, {"a.cfg": f"aws_key = {key()}\n"}, {"b.cfg": "nothing\n"}, gone="a.cfg")
-    later = Subject("shop", subject.tree, subject.files, repository=subject.repository, revision=shas[1], base=shas[0])
-    report = await secrets_of(top, later)
-    assert report.findings == ()
-    assert [(each.unit, each.done) for each in report.coverage] == [("files", 1), ("commits", 1)]
+    first = await secrets_of(top, subject)
+    assert [(each.unit, each.done) for each in first.coverage] == [("files", 1), ("commits", 2)]
+    (top / "tree" / "c.cfg").write_text(f"aws_key = {key(2)}\n")
+    later = replace(subject, revision=committed(top / "tree"), files=("b.cfg", "c.cfg"))
+    second = await secrets_of(top, later)
+    assert [(each.unit, each.done) for each in second.coverage] == [("files", 2), ("commits", 1)]
+    assert {finding.spot.path for finding in second.findings} == {"a.cfg", "c.cfg"}
+    before = await secrets_of(top, replace(subject, revision=shas[0], files=("b.cfg",)))
+    assert [finding.spot.commit for finding in before.findings] == [shas[0]]
+    assert (await secrets_of(top, later)).coverage[1].done == 0
+
+
+async def test_a_branch_that_was_written_anew_is_looked_at_anew(top: Path) -> None:
+    subject, _ = in_git(top, {"a.cfg": f"aws_key = {key()}\n"}, {"b.cfg": "nothing\n"}, gone="a.cfg")
+    await secrets_of(top, subject)
+    shutil.rmtree(top / "tree" / ".git")
+    again = replace(subject, revision=committed(top / "tree"))
+    report = await secrets_of(top, again)
+    assert (report.findings, report.coverage[1].done) == ((), 1)
+
+
+async def test_a_few_files_are_looked_at_apart(top: Path) -> None:
+    files = {"folder/a.cfg": f"aws_key = {key()}\n", **{f"{number}.cfg": "nothing\n" for number in range(9)}}
+    subject = subject_of(top / "tree", files, only=frozenset({"folder/a.cfg"}))
+    report = await SecretsEngine(await workbench(top / "home")).assess(subject, unheard)
+    assert [finding.spot.path for finding in report.findings] == ["folder/a.cfg"]
+    assert [(each.done, each.there) for each in report.coverage] == [(1, 1)]
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_what_is_new_holds_a_commit_back_until_it_is_mended(pullet: Pullet, shop
 
 
 def test_an_engine_that_is_killed_is_no_pass(pullet: Pullet, shop: Repository) -> None:
-    with killing("/bin/gitleaks"):
+    with killing("/bin/gitleaks", pullet.root):
         revision = shop.commit(clean("two"))
         deployment = settled(pullet, revision)
     assert deployment["error_code"] == "gate-failed"
@@ -166,18 +166,19 @@ def test_an_engine_that_is_killed_is_no_pass(pullet: Pullet, shop: Repository) -
 
 
 @contextlib.contextmanager
-def killing(program: str) -> Iterator[None]:
-    """Whatever runs under that name, as soon as it is seen."""
+def killing(program: str, root: Path) -> Iterator[None]:
+    """Whatever runs under that name for this home, as soon as it is seen."""
     end = threading.Event()
 
     def strike() -> None:
         while not end.is_set():
             for folder in Path("/proc").iterdir():
                 with contextlib.suppress(OSError):
-                    if folder.name.isdigit() and (folder / "cmdline").read_bytes().split(b"\0")[0].endswith(
-                        program.encode()
-                    ):
+                    if folder.name.isdigit() and is_ours((folder / "cmdline").read_bytes().split(b"\0")):
                         os.kill(int(folder.name), signal.SIGKILL)
+
+    def is_ours(argv: list[bytes]) -> bool:
+        return argv[0].endswith(program.encode()) and any(str(root).encode() in each for each in argv)
 
     thread = threading.Thread(target=strike)
     thread.start()

@@ -12,7 +12,7 @@ from pullet.domain.home import Home
 from pullet.domain.identity import ReleaseId
 from pullet.domain.release import Artifact
 from pullet.domain.runtime import Capability
-from pullet.ports import Asked, LogSink
+from pullet.ports import Asked, LogSink, PythonEnvironment
 
 
 class FakeBuilder:
@@ -20,6 +20,7 @@ class FakeBuilder:
         self._home = home
         self._known = known
         """Packages that exist; empty: all do."""
+        self._lent: set[str] = set()
         self.installed: list[str] = []
         """The digests of the environments made, in order."""
 
@@ -42,10 +43,29 @@ class FakeBuilder:
         python = str(self._home.pythons / digest / "bin/python")
         return Artifact(str(tree), python, digest, "3.12.0", str(kept))
 
+    async def for_tests(
+        self, release: ReleaseId, spec: AppSpec, tree: Path, artifact: Artifact | None, log: LogSink
+    ) -> PythonEnvironment:
+        base = Path(artifact.lock).read_text() if artifact else self._resolve(spec, tree)
+        more = tree / spec.root / "requirements-dev.txt"
+        lines = more.read_text().split() if more.is_file() else []
+        if unknown := [line for line in lines if self._known and line not in self._known]:
+            raise BuildFailed(f"Could not resolve the development dependencies: there is no package {unknown[0]}")
+        lock = tuple(sorted({*base.split(), *(f"{line}==1.0" for line in lines)}))
+        digest = hashlib.sha256(repr(lock).encode()).hexdigest()[:32]
+        folder = self._home.pythons / digest / "bin"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "python").touch()
+        self._lent.add(digest)
+        return PythonEnvironment(folder / "python", lock, digest)
+
     async def asked(self, release: ReleaseId, spec: AppSpec, tree: Path) -> Asked:
         path = tree / spec.root / spec.dependencies.path
         lines = tuple(path.read_text().split()) if path.is_file() else ()
         return Asked(repr(lines), lines, python="3.12.0", pythons=("3.11.0", "3.12.0"))
+
+    async def copy(self, tree: Path, to: Path) -> None:
+        shutil.copytree(tree, to, symlinks=True)
 
     async def capabilities(self) -> tuple[Capability, ...]:
         return (Capability("interpreters", True, "3.11.2"),)
@@ -53,7 +73,7 @@ class FakeBuilder:
     async def discard(self, environment_digests_in_use: frozenset[str]) -> int:
         freed = 0
         for folder in list(self._home.pythons.iterdir()) if self._home.pythons.exists() else []:
-            if folder.name not in environment_digests_in_use:
+            if folder.name not in environment_digests_in_use | self._lent:
                 shutil.rmtree(folder)
                 freed += 1
         return freed

@@ -55,6 +55,9 @@ class FakeRouter:
         self.targets.pop(name, None)
         self.pages.pop(name, None)
 
+    def url(self, host: str) -> str:
+        return f"http://{normal_host(host)}:80"
+
     async def stop(self) -> None:
         self._called("stop", "")
         self.running = False

@@ -20,6 +20,9 @@ class FakeSecrets:
     def values(self, environment: EnvironmentKey, names: Sequence[str]) -> Mapping[str, str]:
         return {name: self._made.setdefault((environment, name), self.fresh()) for name in names}
 
+    def forget(self, environment: EnvironmentKey) -> None:
+        self._made = {key: value for key, value in self._made.items() if key[0] != environment}
+
     def fresh(self) -> str:
         self._count += 1
         return f"made-{self._count}"

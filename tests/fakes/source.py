@@ -116,6 +116,7 @@ class FakeSource:
     async def history(self, source: SourceSpec, sha: str, folder: Path) -> None:
         if sha not in self.repository(source.url).commits:
             raise SourceError(f"{source.url} no longer has the commit {sha[:12]}")
+        folder.mkdir(parents=True)
         (folder / "HEAD").write_text(f"{sha}\n")
 
     async def record(self, destination: Path) -> None:

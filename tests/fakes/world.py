@@ -11,7 +11,7 @@ from typing import Any
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey
 from pullet.domain.services import ServiceType
-from pullet.ports import Visitor
+from pullet.ports import Assessor, Visitor
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.services import Services
 from pullet.reconcile.target import TargetLoop
@@ -49,6 +49,7 @@ class World:
     prober: FakeProber = field(default_factory=FakeProber)
     secrets: FakeSecrets = field(default_factory=FakeSecrets)
     visitor: Visitor | None = None
+    assessor: Assessor | None = None
     mortality: Mortality | None = None
     settle: float = 0.0
 
@@ -71,6 +72,7 @@ class World:
             router=mortal(self.router),
             prober=self.prober,
             visitor=self.visitor,
+            assessor=self.assessor,
             secrets=self.secrets,
             services=Services(mortal(provider) for provider in self.providers.values()),
             settle=self.settle,
@@ -117,7 +119,7 @@ class Mortality:
 
     EFFECTS = frozenset(
         (
-            *("fetch", "check_out", "record", "restore_files", "build", "run"),
+            *("fetch", "check_out", "record", "restore_files", "build", "copy", "run"),
             *("start", "prepare_spare", "stop", "switch", "show_page", "remove"),
             *("provide", "clone", "seed"),
         )
@@ -140,10 +142,10 @@ class Mortality:
     def deadly(self, method: Callable[..., Any]) -> Callable[..., Any]:
         async def call(*args: Any, **kwargs: Any) -> Any:
             self.left -= 1
-            if self.left == 0 and not self.after:
-                raise Killed
+            if self.left < 0 or (self.left == 0 and not self.after):
+                raise Killed  # from then on nothing has an effect: what cleans up as it ends is dead, too
             result = await method(*args, **kwargs)
-            if self.left == 0:
+            if self.left <= 0:
                 raise Killed
             return result
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "django-photos": "gunicorn --threads 4 config.wsgi:application",
     "fastapi-hello": "uvicorn main:app",
     "flask-hello": "gunicorn --threads 4 app:app",
+    "flask-pyscript": "granian --interface wsgi app:app",
     "litestar-hello": "granian --interface asgi app:app",
     "starlette-hello": "uvicorn app:app",
     "wsgi-plain": "granian --interface wsgi wsgi:application",

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from pullet.analysis.security.declarations import Declarations
 from pullet.analysis.security.fingerprints import fingerprint, merged
 from pullet.analysis.security.judging import Yardstick, counted, judge
 from pullet.analysis.security.redacting import without_secrets
@@ -112,40 +113,40 @@ def waiver(of: Finding, **more: object) -> Waiver:
 
 def test_a_waiver_covers_as_many_as_it_says() -> None:
     twice = report(DEBUG, replace(DEBUG, spot=Spot("other.py", 1, 1)))
-    assert assess(twice, waivers=(waiver(DEBUG),)).state is PartState.HELD_BACK
-    both = assess(twice, waivers=(waiver(DEBUG, count=2),))
+    assert assess(twice, said=Declarations((waiver(DEBUG),))).state is PartState.HELD_BACK
+    both = assess(twice, said=Declarations((waiver(DEBUG, count=2),)))
     assert both.state is PartState.PASSED
     assert both.waived[0][1] == "behind a login (Ada, until 2027-01-01)"
 
 
 def test_a_waiver_that_ended_is_a_finding_and_covers_nothing() -> None:
-    assessment = assess(report(DEBUG), waivers=(waiver(DEBUG, expires=date(2026, 10, 1)),))
+    assessment = assess(report(DEBUG), said=Declarations((waiver(DEBUG, expires=date(2026, 10, 1)),)))
     assert assessment.state is PartState.HELD_BACK
     assert "waivers/expired" in {finding.rule for finding in assessment.new}
 
 
 def test_once_a_waiver_ends_what_it_covered_is_new() -> None:
-    base = assess(report(DEBUG), waivers=(waiver(DEBUG),))
+    base = assess(report(DEBUG), said=Declarations((waiver(DEBUG),)))
     assert assess(report(DEBUG), known=counted(base)).state is PartState.HELD_BACK
 
 
 def test_a_waiver_of_nothing_is_a_finding() -> None:
-    assessment = assess(report(), waivers=(waiver(DEBUG),))
+    assessment = assess(report(), said=Declarations((waiver(DEBUG),)))
     assert [finding.rule for finding in assessment.new] == ["waivers/stale"]
 
 
 def test_waivers_that_cannot_be_read_are_not_assessed() -> None:
-    assert state(assess(report(), waiver_trouble="line 3: no"), "waivers") is PartState.NOT_ASSESSED
+    assert state(assess(report(), said=Declarations(waiver_trouble="line 3: no")), "waivers") is PartState.NOT_ASSESSED
 
 
 def test_files_that_need_not_be_read() -> None:
     old = Coverage("files", 9, 10, (("tests/data/py2.py", "invalid syntax"),))
     excused = Waiver("", 1, "for a parser", "Ada", date(2027, 1, 1), 1, path="tests/data/*.py")
-    assessment = assess(report(coverage=(old,)), waivers=(excused,))
+    assessment = assess(report(coverage=(old,)), said=Declarations((excused,)))
     assert state(assessment) is PartState.PASSED
     assert assessment.parts[0].report.coverage[0].excused
     ended = replace(excused, expires=date(2026, 1, 1))
-    assert state(assess(report(coverage=(old,)), waivers=(ended,))) is PartState.NOT_ASSESSED
+    assert state(assess(report(coverage=(old,)), said=Declarations((ended,)))) is PartState.NOT_ASSESSED
 
 
 _WAIVER = """\

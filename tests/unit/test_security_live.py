@@ -278,6 +278,15 @@ def test_routes_count_the_visit_of_the_narrowest_that_takes_it() -> None:
     assert [name for name, _ in counted.excused] == ["POST /orders", "GET /logout"]
 
 
+def test_what_is_missing_from_a_copy_that_began_empty_is_excused() -> None:
+    declared = (Route("/orders/{id:int}"), Route("/help"))
+    visits = [page(target="/orders/1", status=404), page(target="/help", status=404)]
+    copied, kept = (routes.coverage(declared, visits, throw_away=each) for each in (True, False))
+    assert [name for name, _ in copied.excused] == ["GET /orders/{id:int}"]
+    assert [name for name, _ in copied.missed] == ["GET /help"]
+    assert len(kept.missed) == 2
+
+
 @pytest.mark.parametrize(
     ("location", "why"),
     [

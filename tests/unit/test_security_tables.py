@@ -17,6 +17,7 @@ from pullet.domain.codec import dumps, loads
 from pullet.domain.security import Assessed, Assessment, Basis, Coverage, EngineReport, Finding, Severity, Spot
 from pullet.drivers.security.configuration import CWES as CONFIGURATION
 from pullet.operations import telling
+from pullet.operations.assessment_page import html
 
 ALL = {
     *(rule.cwe for rule in RULES.values()),
@@ -80,7 +81,7 @@ def test_an_assessment_survives_the_way_to_text_and_back() -> None:
 
 def test_hostile_names_neither_break_a_page_nor_drive_a_terminal() -> None:
     found = Assessed("shop", 3, assessment())
-    page = telling.html(found)
+    page = html(found)
     assert "<script" not in page
     assert 'href="javascript' not in page
     assert "NOT ASSESSED" in page.upper()

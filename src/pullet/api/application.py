@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response, Streami
 
 from pullet import __version__
 from pullet.api.data import data_routes
+from pullet.api.findings import finding_routes
 from pullet.api.parameters import PROGRESS, Author, Environment
 from pullet.api.previews import preview_routes
 from pullet.api.secrets import secret_routes
@@ -23,9 +24,7 @@ from pullet.domain.identity import PRODUCTION
 from pullet.domain.release import Deployment, Event
 from pullet.domain.report import EnvironmentStatus, HealReport, TargetStatus
 from pullet.domain.runtime import Capability
-from pullet.domain.security import Assessed
 from pullet.operations import change, diagnose, logs, look
-from pullet.operations.assess import assessed
 from pullet.operations.control import Control
 from pullet.operations.heal import heals
 
@@ -42,6 +41,7 @@ def create_api(control: Control, stop: Callable[[], None]) -> FastAPI:
     api.include_router(secret_routes(control), prefix="/v1")
     api.include_router(data_routes(control), prefix="/v1")
     api.include_router(preview_routes(control), prefix="/v1")
+    api.include_router(finding_routes(control), prefix="/v1")
     return api
 
 
@@ -77,11 +77,6 @@ def _questions(control: Control) -> APIRouter:
     async def heal(app: str, environment: Environment = PRODUCTION, release: int | None = None) -> Response:
         """What healing changed for a release (default: the live one), and the patch that makes it permanent."""
         return answer(await heals(control, app, environment, release))
-
-    @router.get("/apps/{app}/assessments", response_model=Assessed)
-    async def assessments(app: str, environment: Environment = PRODUCTION, release: int | None = None) -> Response:
-        """What was found of a release's security (default: the newest that was assessed), and of those before it."""
-        return answer(assessed(control, app, environment, release))
 
     @router.get("/apps/{app}/logs", response_class=PlainTextResponse)
     async def app_logs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,7 +67,8 @@ def _of_folder(given: Mapping[str, Any]) -> Assessed:
         fail_on=Severity(given["fail_on"]) if given["fail_on"] else None,
         url=given["url"],
         advisories=given["advisories"],
-        python=given["python"],
+        python=given["python"].absolute() if given["python"] else None,
+        active=os.path.realpath(active) if (active := os.environ.get("VIRTUAL_ENV")) else "",
     )
     return asyncio.run(assess_folder(wanted, default_home(), _progress))
 
@@ -88,19 +90,20 @@ def _progress(line: str, /) -> None:
 
 
 def _rendered(found: Assessed, form: str) -> str:
-    from pullet.operations import telling  # noqa: PLC0415 - templates and schemas, for this command only
+    from pullet.operations import assessment_page, telling  # noqa: PLC0415 - templates, for this command only
 
     match form:
         case "sarif":
             return telling.sarif(found)
         case "html":
-            return telling.html(found)
+            return assessment_page.html(found)
         case "json":
             return telling.json_text(found)
         case "cyclonedx":
             if not (document := found.newest.document):
                 hint = (
-                    "It is made of what is installed: name an interpreter with --python, or make a .venv in the folder."
+                    "It is made of what is installed, else of what is locked: name an interpreter with --python,"
+                    " or commit a lock."
                 )
                 raise NotFound("There is no bill of materials", hint=hint)
             return document

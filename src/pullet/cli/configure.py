@@ -87,7 +87,7 @@ async def _look(path: Path, without: Sequence[str]) -> tuple[AppSpec, Import]:
     from pullet.reconcile.understanding import understand_app  # noqa: PLC0415
 
     tree = FolderTree(path, without)
-    spec = await understand_app(tree, path.name)
+    spec = await understand_app(tree, path.name, tests=True)
     entries = [(entry.path, entry.size) for entry in await tree.entries()]
     wanted = {*files_to_read(entries), *files_to_read(entries, spec.root)}
     files = await tree.read(sorted(wanted))

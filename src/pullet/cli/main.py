@@ -18,6 +18,8 @@ _COMMANDS = {
     "deployments": ("pullet.cli.status", "Show what became of each attempt."),
     "explain": ("pullet.cli.status", "Show why an app runs as it does."),
     "assess": ("pullet.cli.assess", "Assess the security of a folder or a release."),
+    "test": ("pullet.cli.test", "Run a folder's tests, also in a browser."),
+    "tests": ("pullet.cli.tests", "Show what the tests of a release said."),
     "heal": ("pullet.cli.heal", "Print what healing changed, as a patch."),
     "init": ("pullet.cli.configure", "Write what Pullet infers into pullet.toml."),
     "import": ("pullet.cli.configure", "Carry another platform's files over into pullet.toml."),

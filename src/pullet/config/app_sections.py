@@ -20,6 +20,7 @@ from pullet.config.values import (
 )
 from pullet.domain.healing import MISSING, Change, ChangeKind, HealPolicy
 from pullet.domain.services import ServiceSpec, ServiceType
+from pullet.domain.testing import BrowserSpec, SuiteSpec
 
 _CLAUSE = r"(~=|===?|!=|[<>]=?)?\s*\d+(\.\d+)*(\.\*)?"
 _CLAUSES = rf"{_CLAUSE}(\s*,\s*{_CLAUSE})*"
@@ -50,6 +51,13 @@ UrlPrefix = Annotated[
 ]
 RequestLine = Annotated[
     str, matching(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /[!-~]*", 'a method and a path such as "GET /"')
+]
+FilePattern = Annotated[
+    str,
+    matching(
+        r"(?!/)(?!.*\.\.)(?!(.*\*\*){3})[!-~]{1,200}",
+        'a pattern inside the repository such as "reports/*.xml", without ".."',
+    ),
 ]
 
 
@@ -286,16 +294,55 @@ class Secrets(Section):
 
 
 class TestsGate(Section):
-    command: CommandLine = Field("pytest -q", description="Runs the tests.", examples=["pytest -q"])
+    command: CommandLine | None = Field(
+        None,
+        description="Runs the tests. Default: as detected. pytest, unittest and `manage.py test` are run test by test; "
+        "of any other command the exit code counts.",
+        examples=["pytest -q"],
+    )
+    limit: PositiveDuration = Field(60.0, description="Longest time for one test.", examples=["60s"])
+    timeout: PositiveDuration = Field(1800.0, description="Longest time for all of them.", examples=["30m"])
+    shards: int | None = Field(
+        None, ge=1, le=64, description="Interpreters side by side. Default: as many as pay.", examples=[2]
+    )
+    network: bool = Field(False, description="Whether tests may reach other machines.")
+    junit: FilePattern | None = Field(
+        None,
+        description="JUnit files that another command writes, such as `reports/*.xml`; `**` stands for any folders.",
+    )
+
+    def spec(self) -> SuiteSpec:
+        return SuiteSpec(self.command or "", self.limit, self.timeout, self.shards or 0, self.network, self.junit or "")
 
 
 class BrowserGate(Section):
-    tests: Folder = Field(description="Folder of browser tests.", examples=["tests/browser"])
+    tests: Folder = Field("tests/browser", description="Folder of the tests.", examples=["tests/browser"])
+    on: list[Literal["chromium", "firefox", "node"]] = Field(
+        ["chromium"], min_length=1, description="What they run in.", examples=[["chromium", "firefox"]]
+    )
+    pages: Folder | None = Field(
+        None,
+        description="Folder of tests that open the app's own pages with Playwright: the release that is about to go "
+        "live is started for them, and `base_url` is where it answers.",
+        examples=["tests/pages"],
+    )
+    limit: PositiveDuration = Field(60.0, description="Longest time for one test.", examples=["60s"])
+    timeout: PositiveDuration = Field(1800.0, description="Longest time for all of them in one of those.")
+    network: bool = Field(False, description="Whether tests may reach other machines.")
+
+    def spec(self) -> BrowserSpec:
+        on = tuple(dict.fromkeys(self.on))
+        return BrowserSpec(self.tests, on, self.pages or "", self.limit, self.timeout, self.network)
 
 
 class SecurityGate(Section):
     fail_on: Literal["low", "medium", "high", "critical"] = Field(
         "high", description="Findings of this severity and above block the release.", examples=["high"]
+    )
+    live: bool = Field(
+        True,
+        description="Whether a throw-away copy of the release, on empty services, is started and attacked.",
+        examples=[False],
     )
 
 
@@ -308,6 +355,12 @@ class Budget(Section):
 
 class Gates(Section):
     """A gate blocks where it is declared."""
+
+    def suite(self) -> SuiteSpec:
+        return self.tests.spec() if self.tests else SuiteSpec()
+
+    def browser_tests(self) -> BrowserSpec:
+        return self.browser.spec() if self.browser else BrowserSpec()
 
     tests: TestsGate | None = Field(None, description="The app's own tests.", examples=[{"command": "pytest -q"}])
     browser: BrowserGate | None = Field(

@@ -18,6 +18,9 @@ _HEAD = """\
 # What Pullet infers about this app. Each line could be left out: it would be inferred again.
 # Change what is wrong, delete what is right. `pullet explain .` shows the same as a list.
 """
+_TESTED = """\
+# The tests as they were found (`pullet test` runs them now); these two lines also hold back what newly fails.
+"""
 _PROPOSED = """\
 # Every release is assessed for security (`pullet assess` does it now); these two lines also hold back new holes.
 # [gates.security]
@@ -29,7 +32,18 @@ def write_app_file(spec: AppSpec, wanted: Wanted = lambda _: True) -> str:
     """The text of a pullet.toml that says the same as `spec`, of what the `wanted` decisions settled, and proposes what
     an owner may want besides."""
     sections = _Writer(spec, wanted).sections()
-    return "\n".join((_HEAD, *("\n".join(section) + "\n" for section in sections if len(section) > 1), _PROPOSED))
+    written = ("\n".join(section) + "\n" for section in sections if len(section) > 1)
+    return "\n".join((_HEAD, *written, *_tests(spec), _PROPOSED))
+
+
+def _tests(spec: AppSpec) -> Iterator[str]:
+    """A gate for the tests that there are."""
+    decision = next((each for each in spec.decisions if each.subject == "gates.tests.command"), None)
+    if decision is not None:
+        reasons = "".join(f"{line}\n" for line in _reasons(decision))
+        others = "".join(f"{line}\n" for line in _runners_up(decision, "# command"))
+        command = _comment(f"command = {_text(decision.value)}")
+        yield f"{_TESTED}{reasons}# [gates.tests]\n{command}\n{others}"
 
 
 class _Writer:

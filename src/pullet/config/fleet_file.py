@@ -30,7 +30,7 @@ from pullet.domain.fleet import (
     Track,
     TrackKind,
 )
-from pullet.domain.identity import EnvironmentKey
+from pullet.domain.identity import EnvironmentKey, is_trial
 
 _DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 Sha = Annotated[str, matching(r"[0-9a-f]{40}([0-9a-f]{24})?", "the whole commit id, 40 or 64 hexadecimal digits")]
@@ -173,6 +173,8 @@ def _mistakes(file: FleetFile) -> Iterator[_Mistake]:
     claimed: set[str] = set()
     for name, table in file.environments.items():
         place: KeyPath = ("environments", name)
+        if is_trial(EnvironmentKey("app", name)):
+            yield _Mistake(place, f"{name} is a name of throw-away copies, which are removed", "Choose another name.")
         for number, domain in enumerate(table.domains):
             if domain in claimed:
                 yield _Mistake((*place, "domains", number), f"{domain} is claimed twice", "Remove one of the two.")

@@ -158,7 +158,8 @@ def _kind_of(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return _kind_of(next(part for part in arguments if part is not type(None)))
     if origin is list:
-        return f"list of {_kind_of(arguments[0])}s"
+        inner = _kind_of(arguments[0])
+        return f"list of {inner}" if inner.startswith("`") else f"list of {inner}s"
     return _KINDS.get(annotation, "table")
 
 

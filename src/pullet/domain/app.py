@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pullet.domain.assets import Assets
@@ -11,6 +11,7 @@ from pullet.domain.hosts import HostForm
 from pullet.domain.personality import Personality
 from pullet.domain.security import Severity
 from pullet.domain.services import ServiceSpec
+from pullet.domain.testing import BrowserSpec, SuiteSpec
 
 
 class Confidence(StrEnum):
@@ -184,6 +185,11 @@ class AppSpec:
     """Names of the declared gates: each must pass, so one that this Pullet cannot run holds the release back."""
     fail_on: Severity = Severity.HIGH
     """New security findings of this severity and above hold a release back where the gate `security` is declared."""
+    tried_out: bool = True
+    """Where the gate `security` is declared, a throw-away copy of the release is started and attacked."""
+    tests: SuiteSpec = field(default_factory=SuiteSpec)
+    """How its tests are run; a gate only where `gates` has `tests`."""
+    browser: BrowserSpec = field(default_factory=BrowserSpec)
     services: tuple[ServiceSpec, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     personality: Personality | None = None

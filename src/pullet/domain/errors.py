@@ -108,6 +108,13 @@ class AssessmentFailed(PulletError):
     code = "assessment-failed"
 
 
+class TestsFailed(PulletError):
+    """Tests could not be run; that is never a pass."""
+
+    __test__ = False
+    code = "tests-failed"
+
+
 class ReleaseCommandFailed(PulletError):
     code = "release-command-failed"
 

@@ -33,3 +33,16 @@ def written(hosts: Sequence[str], form: HostForm) -> str:
             return "False"
         case HostForm.ORIGINS:
             return ",".join(f"{scheme}://{host}" for host in first for scheme in ("https", "http"))
+
+
+def with_host(value: str, host: str, form: HostForm) -> str:
+    """The value of such a variable, once the app is to answer to `host` as well; where only one counts, to that."""
+    match form:
+        case HostForm.ONE:
+            return host
+        case HostForm.NO_REDIRECT:
+            return value
+        case HostForm.SPACES:
+            return " ".join(filter(None, (value, host)))
+        case HostForm.COMMAS | HostForm.ORIGINS:
+            return ",".join(filter(None, (value, written((host,), form))))

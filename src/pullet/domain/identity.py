@@ -11,6 +11,7 @@ from pullet.domain.errors import UsageError
 PRODUCTION = "production"
 _APP = re.compile(r"(?!.*--)[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")  # two hyphens part the two names in a hostname
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_TRIAL = re.compile(r"trial-[0-9a-f]{12}")
 _LABEL_LIMIT = 63  # a DNS label, RFC 1035 section 2.3.4
 
 
@@ -82,7 +83,21 @@ class InstanceId:
 
 def preview_name(app: str, branch: str) -> str:
     """Name of the environment of a branch: with the app's name it fits into one DNS label, `<name>--<app>`."""
-    return slug(branch, min(40, _LABEL_LIMIT - len("--") - len(app)))
+    limit = min(40, _LABEL_LIMIT - len("--") - len(app))
+    name = slug(branch, limit)
+    return slug(f"{branch}/", limit) if _TRIAL.fullmatch(name) else name
+
+
+def trial_of(release: ReleaseId, secret: str) -> EnvironmentKey:
+    """The environment in which a release is tried out before anybody sees it. It has an address while it is there,
+    which nobody can tell who does not know the secret."""
+    digest = hashlib.sha256(f"trial:{release}:{secret}".encode()).hexdigest()[:12]
+    return EnvironmentKey(release.environment.app, f"trial-{digest}")
+
+
+def is_trial(environment: EnvironmentKey) -> bool:
+    """No fleet speaks of it, and it is gone once the trial is over."""
+    return _TRIAL.fullmatch(environment.name) is not None
 
 
 def slug(text: str, limit: int = 40) -> str:

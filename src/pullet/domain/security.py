@@ -173,6 +173,22 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Tick:
+    """A requirement of ASVS 5.0 that somebody has looked at by hand."""
+
+    requirement: str
+    """`8.2.1`."""
+    by: str
+    on: str
+    """Date, as `2026-11-20`."""
+    evidence: str
+    expires: str
+    """Date after which somebody has to look again."""
+    line: int = 0
+    """Of the file that says so, from 1."""
+
+
+@dataclass(frozen=True)
 class Assessment:
     """Everything that is said of one revision."""
 
@@ -193,6 +209,8 @@ class Assessment:
     waived: tuple[tuple[Finding, str], ...] = ()
     """(finding, reason of its waiver)."""
     frameworks: tuple[str, ...] = ()
+    reviewed: tuple[Tick, ...] = ()
+    """By hand, and still valid."""
     document: str = ""
     """The bill of materials, CycloneDX 1.6 as JSON; empty where there is none."""
 

@@ -48,10 +48,10 @@ class FolderTree:
     def _walk(self) -> Iterator[TreeEntry]:
         for folder, folders, files in os.walk(self._root):
             folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+            below = os.path.relpath(folder, self._root)
             for name in sorted(files):
-                path = Path(folder, name)
-                inside = str(path.relative_to(self._root))
-                status = path.lstat()
+                inside = name if below == "." else f"{below}/{name}"
+                status = os.lstat(f"{folder}/{name}")
                 if inside not in self._without and stat.S_ISREG(status.st_mode):
                     yield TreeEntry(inside, status.st_size, "file")
 

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pullet.domain.errors import DiskFull, StoreError
 from pullet.domain.home import Home
@@ -28,7 +29,7 @@ class GeneratedSecrets:
         """The values of `names`; those that are new are made and kept before they are handed out."""
         if not names:
             return {}
-        path = self._home.secrets / environment.app / f"{environment.name}.json"
+        path = self._path(environment)
         try:
             kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
             missing = [name for name in names if name not in kept]
@@ -50,3 +51,12 @@ class GeneratedSecrets:
         except OSError as err:
             raise DiskFull(f"Could not keep the secrets of {environment}", context=str(err)) from err
         return {name: kept[name] for name in names}
+
+    def forget(self, environment: EnvironmentKey) -> None:
+        try:
+            self._path(environment).unlink(missing_ok=True)
+        except OSError as err:
+            raise StoreError(f"The secrets of {environment} could not be removed", context=str(err)) from err
+
+    def _path(self, environment: EnvironmentKey) -> Path:
+        return self._home.secrets / environment.app / f"{environment.name}.json"

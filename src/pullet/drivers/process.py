@@ -103,10 +103,13 @@ class ProcessRunner:
         return await open_process(command, stdin=stdin, stdout=pipe, stderr=pipe)
 
 
-async def open_process(command: Command, *, stdin: int, stdout: int, stderr: int) -> asyncio.subprocess.Process:
+async def open_process(
+    command: Command, *, stdin: int, stdout: int, stderr: int, limit: int = _CHUNK
+) -> asyncio.subprocess.Process:
     """Start a command, in a session of its own, whose streams the caller looks after and which it ends by `end_group`.
 
-    The streams are descriptors, or asyncio's PIPE and DEVNULL. Raises RuntimeFailed.
+    The streams are descriptors, or asyncio's PIPE and DEVNULL; `limit`: bytes of a line that can be read at once.
+    Raises RuntimeFailed.
     """
     try:
         return await asyncio.create_subprocess_exec(
@@ -117,6 +120,7 @@ async def open_process(command: Command, *, stdin: int, stdout: int, stderr: int
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
+            limit=limit,
         )
     except (OSError, ValueError) as err:
         raise RuntimeFailed(
@@ -155,13 +159,13 @@ async def _drain(stream: asyncio.StreamReader | None, capture: _Capture) -> None
         capture.feed(chunk)
 
 
-async def end_group(process: asyncio.subprocess.Process) -> None:
-    """End what is left of the group: SIGTERM, a moment, SIGKILL; survive a cancellation on the way."""
+async def end_group(process: asyncio.subprocess.Process, grace: float = _TERM_GRACE) -> None:
+    """End what is left of the group: SIGTERM, `grace` seconds, SIGKILL; survive a cancellation on the way."""
     try:
-        if process.returncode is None:
+        if process.returncode is None and grace:
             _signal_group(process.pid, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TERM_GRACE):
+                async with asyncio.timeout(grace):
                     await process.wait()
     finally:
         _signal_group(process.pid, signal.SIGKILL)

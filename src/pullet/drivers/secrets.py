@@ -19,6 +19,9 @@ class TargetSecrets:
     def values(self, environment: EnvironmentKey, names: Sequence[str]) -> Mapping[str, str]:
         return self._generated.values(environment, names)
 
+    def forget(self, environment: EnvironmentKey) -> None:
+        self._generated.forget(environment)
+
     def fresh(self) -> str:
         return new_value()
 

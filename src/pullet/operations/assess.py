@@ -10,9 +10,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pullet.analysis.security.declarations import DECLARATION_FILES, Declarations, declarations, unreadable
 from pullet.analysis.security.judging import Yardstick, counted, judge
-from pullet.analysis.security.waivers import WAIVERS_FILE, Waiver, parse_waivers
 from pullet.config.settings_file import read_settings
 from pullet.domain.app import AppSpec
 from pullet.domain.errors import NotFound, PulletError, UsageError
@@ -28,9 +29,12 @@ from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.engines import assessor
 from pullet.drivers.security.folder import FolderSubjects
 from pullet.drivers.security.workbench import Workbench
-from pullet.operations.control import Control
 from pullet.ports import Assessor, LogSink, Source, Subject
+from pullet.reconcile.tasks import both
 from pullet.reconcile.understanding import understand_app
+
+if TYPE_CHECKING:  # an assessment of a folder needs no daemon, and a tenth of its time would be to load one
+    from pullet.operations.control import Control
 
 _APP = "assessed"
 """Whose user the engines run as where there is no app yet."""
@@ -49,7 +53,9 @@ class Wanted:
     advisories: str = ""
     """URL or path of another advisory database; empty: the box's."""
     python: Path | None = None
-    """Interpreter that has the app's dependencies; None: the folder's own `.venv`, where there is one."""
+    """Interpreter that has the app's dependencies, absolute; None: the folder's own, where there is one."""
+    active: str = ""
+    """The folder of the environment that is active, which counts where it lies in the folder; empty: none is."""
 
 
 class FolderAssessment:
@@ -64,9 +70,10 @@ class FolderAssessment:
 
     async def assess(self, wanted: Wanted, log: LogSink) -> Assessment:
         """Raises UsageError, AssessmentFailed, SourceError."""
-        subject = await self._subjects.describe(wanted.folder.resolve(), _APP)
-        spec = await _spec(subject.tree)
-        subject = replace(subject, spec=spec, url=wanted.url, python=wanted.python or _own_python(subject.tree))
+        folder = wanted.folder.resolve()
+        subject, spec = await both(self._subjects.describe(folder, _APP), _spec(folder), name=f"assess:{folder.name}")
+        subject = replace(subject, spec=spec, url=wanted.url)
+        subject = replace(subject, python=wanted.python or await self._subjects.python(subject, wanted.active))
         base = await self._base(subject, wanted.base)
         yardstick = await self._yardstick(subject, base, wanted, log)
         examined = await self._assessor.examine(replace(subject, base=base or ""), log)
@@ -83,29 +90,26 @@ class FolderAssessment:
     async def _yardstick(self, subject: Subject, base: str | None, wanted: Wanted, log: LogSink) -> Yardstick:
         fail_on = wanted.fail_on or (subject.spec.fail_on if subject.spec else Severity.HIGH)
         protected = base or (await self._subjects.trunk(subject) if subject.repository else None)
-        source = SourceSpec(str(subject.tree))
-        waivers, trouble = await self._waivers(source, protected)
+        said = await self._declarations(subject, protected)
         if base is None:
-            return Yardstick(fail_on, known={}, waivers=waivers, waiver_trouble=trouble)
+            return Yardstick(fail_on, "", {}, said)
         log(f"looking at the base, {base[:7]}")
-        tree = self._scratch / "base"
+        source, tree = SourceSpec(str(subject.tree)), self._scratch / "base"
         await self._source.fetch(source, base)
         await self._source.check_out(source, base, tree)
         before = await self._assessor.examine(replace(subject, tree=tree, files=(), missed=(), revision=base), log)
         known = counted(judge("", before.reports, (), Yardstick(fail_on, known={}), time.time()))
-        return Yardstick(fail_on, f"{wanted.base}@sha1:{base[:7]}", known, waivers, trouble)
+        named = "" if base.startswith(wanted.base) else f"{wanted.base}@"
+        return Yardstick(fail_on, f"{named}sha1:{base[:7]}", known, said)
 
-    async def _waivers(self, source: SourceSpec, sha: str | None) -> tuple[tuple[Waiver, ...], str]:
+    async def _declarations(self, subject: Subject, sha: str | None) -> Declarations:
         """From the protected branch only; what cannot be read waives nothing, and is told."""
         if sha is None:
-            return (), ""
+            return Declarations()
         try:
-            await self._source.fetch(source, sha)
-            found = await self._source.tree(source, sha).read([WAIVERS_FILE])
-            text = found.get(WAIVERS_FILE, b"").decode("utf-8", "replace")
-            return (parse_waivers(text) if text else ()), ""
+            return declarations(await self._subjects.read(subject, sha, DECLARATION_FILES))
         except PulletError as err:
-            return (), str(err)
+            return unreadable(str(err))
 
 
 async def assess_folder(wanted: Wanted, root: Path, log: LogSink) -> Assessed:
@@ -164,8 +168,3 @@ async def _spec(folder: Path) -> AppSpec | None:
     with suppress(PulletError):
         return await understand_app(FolderTree(folder), folder.name)
     return None
-
-
-def _own_python(folder: Path) -> Path | None:
-    candidates = (folder / name / "bin" / "python" for name in (".venv", "venv"))
-    return next((path for path in candidates if path.exists()), None)

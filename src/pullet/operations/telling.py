@@ -1,17 +1,12 @@
-"""An assessment, as a terminal, another program or a client reads it."""
+"""An assessment, as a terminal or another program reads it."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from pullet import __version__
-from pullet.analysis.security.categories import categories
 from pullet.analysis.security.judging import holds_back
 from pullet.analysis.security.sarif import sarif as sarif_of
 from pullet.analysis.security.weaknesses import weakness
@@ -47,6 +42,7 @@ def data(found: Assessed) -> dict[str, Any]:
         "state": str(assessment.state),
         "fail_on": str(assessment.fail_on),
         "frameworks": list(assessment.frameworks),
+        "reviewed": to_json(assessment.reviewed),
         "parts": [_part_data(part) for part in assessment.parts],
         "left_out": [{"name": name, "why": why} for name, why in assessment.left_out],
         "findings": [
@@ -63,41 +59,6 @@ def data(found: Assessed) -> dict[str, Any]:
 def sarif(found: Assessed) -> str:
     """SARIF 2.1.0."""
     return sarif_of(found.newest, __version__)
-
-
-def html(found: Assessed) -> str:
-    """One page that needs nothing else: no script, no request. Everything in it is escaped."""
-    environment = Environment(
-        loader=PackageLoader("pullet.operations"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    assessment = found.newest
-    blocking = [finding for finding in assessment.new if holds_back(finding, assessment.fail_on)]
-    return environment.get_template("assessment.html").render(
-        found=found,
-        now=assessment,
-        when=f"{datetime.fromtimestamp(assessment.assessed, UTC):%d %B %Y, %H:%M} UTC",
-        words={str(state): str(state).replace("-", " ") for state in PartState},
-        blocking=blocking,
-        gaps=[part for part in assessment.parts if part.state is PartState.NOT_ASSESSED],
-        groups=_groups(assessment, blocking),
-        categories=categories(assessment),
-        weakness=weakness,
-        trend=[_point(found.release, assessment), *(_point(each.release, each.assessment) for each in found.earlier)],
-        version=__version__,
-    )
-
-
-def _groups(assessment: Assessment, blocking: Sequence[Finding]) -> Sequence[tuple[str, Sequence[Finding]]]:
-    return (
-        ("Holds the release back", blocking),
-        ("New, for review", [finding for finding in assessment.new if finding not in blocking]),
-        ("Known before", assessment.known),
-    )
-
-
-def _point(release: int, assessment: Assessment) -> dict[str, Any]:
-    counts = Counter(finding.severity for finding in assessment.findings if finding.blocks)
-    return {"release": release, "state": str(assessment.state), "counts": [counts[each] for each in list(Severity)[:4]]}
 
 
 def _part_data(part: Part) -> dict[str, Any]:
@@ -162,7 +123,8 @@ def _group(title: str, findings: list[Finding] | tuple[Finding, ...], colour: Co
     for finding in findings:
         about = weakness(finding.cwe)
         yield f"  {colour(str(finding.severity), _COLOURS[finding.severity])}  {_clean(finding.title)}"
-        yield f"      {_clean(str(finding.spot))}  CWE-{finding.cwe}, {about.category}  [{finding.fingerprint}]"
+        named = f"CWE-{finding.cwe}, {about.category}" if finding.cwe else "no CWE"
+        yield f"      {_clean(str(finding.spot))}  {named}  [{finding.fingerprint}]"
         if finding.code:
             yield f"      {colour(_clean(finding.code)[:160], 'bright_black')}"
         yield f"      {_clean(finding.fix)}"

@@ -11,8 +11,7 @@ from pullet.ports.assessing import Engine as Engine
 from pullet.ports.assessing import Subject as Subject
 from pullet.ports.building import Asked as Asked
 from pullet.ports.building import Builder as Builder
-from pullet.ports.building import Gate as Gate
-from pullet.ports.building import GateResult as GateResult
+from pullet.ports.building import PythonEnvironment as PythonEnvironment
 from pullet.ports.common import Clock as Clock
 from pullet.ports.common import LogSink as LogSink
 from pullet.ports.data import Backups as Backups
@@ -35,5 +34,13 @@ from pullet.ports.store import ConditionStore as ConditionStore
 from pullet.ports.store import DeploymentStore as DeploymentStore
 from pullet.ports.store import EventStore as EventStore
 from pullet.ports.store import ReleaseStore as ReleaseStore
+from pullet.ports.store import ResultStore as ResultStore
 from pullet.ports.store import RunStore as RunStore
 from pullet.ports.store import Store as Store
+from pullet.ports.testing import ColumnKind as ColumnKind
+from pullet.ports.testing import Expects as Expects
+from pullet.ports.testing import Session as Session
+from pullet.ports.testing import Suite as Suite
+from pullet.ports.testing import Tester as Tester
+from pullet.ports.testing import Venue as Venue
+from pullet.ports.testing import Word as Word

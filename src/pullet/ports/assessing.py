@@ -37,6 +37,8 @@ class Subject:
     """How the app is run; None where nobody could tell."""
     python: Path | None = None
     """Interpreter of the app's own environment; None: nothing is installed."""
+    python_path: tuple[str, ...] = ()
+    """Absolute folders that the app's imports begin at, as its build found them, beside its root."""
     frameworks: frozenset[str] = frozenset()
     """Lower-case: django, flask, fastapi, starlette…"""
     url: str = ""

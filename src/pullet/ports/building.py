@@ -37,6 +37,17 @@ class Asked:
     """Versions of all that apps may use, the oldest first."""
 
 
+@dataclass(frozen=True)
+class PythonEnvironment:
+    """A Python environment that has what an app's tests need: what the release has, in the same versions, and more."""
+
+    python: Path
+    lock: tuple[str, ...]
+    """`name==version` of all that is installed there, sorted."""
+    digest: str
+    """Equal digests: the same environment."""
+
+
 class Builder(Protocol):
     async def build(
         self, release: ReleaseId, spec: AppSpec, tree: Path, previous: Artifact | None, log: LogSink
@@ -47,25 +58,23 @@ class Builder(Protocol):
         Of two builds with equal interpreter and lock the second installs nothing.
         """
 
+    async def for_tests(
+        self, release: ReleaseId, spec: AppSpec, tree: Path, artifact: Artifact | None, log: LogSink
+    ) -> PythonEnvironment:
+        """The dependencies of the artifact, and what the tree's files ask for to develop and test it.
+
+        `artifact` None: of what the tree asks for, with no release to agree with. `discard` spares it while its tests
+        run. Raises BuildFailed, DiskFull.
+        """
+
     async def asked(self, release: ReleaseId, spec: AppSpec, tree: Path) -> Asked:
         """What a diagnosis has to know of a failed build. Does not raise for what the repository says."""
+
+    async def copy(self, tree: Path, to: Path) -> None:
+        """The files of a build once more, in a folder that is not there yet. Links are kept as they are and never
+        followed, and an app that writes meanwhile harms nobody. Raises BuildFailed, DiskFull."""
 
     async def capabilities(self) -> Sequence[Capability]: ...
 
     async def discard(self, environment_digests_in_use: frozenset[str]) -> int:
         """Remove Python environments that no release uses any more; return the bytes freed."""
-
-
-@dataclass(frozen=True)
-class GateResult:
-    gate: str
-    passed: bool
-    summary: str
-
-
-class Gate(Protocol):
-    """A check that may block a release. The core knows none by name."""
-
-    name: str
-
-    async def check(self, release: ReleaseId, spec: AppSpec, artifact: Artifact, log: LogSink) -> GateResult: ...

@@ -103,6 +103,9 @@ class Secrets(Protocol):
     def values(self, environment: EnvironmentKey, names: Sequence[str]) -> Mapping[str, str]:
         """The values of generated secrets: made once, the same ever after. Raises StoreError, DiskFull."""
 
+    def forget(self, environment: EnvironmentKey) -> None:
+        """The generated secrets of an environment that is gone for good. Safe to call again. Raises StoreError."""
+
     def fresh(self) -> str:
         """A new value such as generated secrets have; it is kept nowhere."""
 

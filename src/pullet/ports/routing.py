@@ -53,6 +53,9 @@ class Router(Protocol):
 
     async def remove(self, host: str) -> None: ...
 
+    def url(self, host: str) -> str:
+        """Where a program on this box asks for the host, without TLS: `http://shop.localhost:8080`."""
+
     async def stop(self) -> None:
         """End the router itself (`pullet stop`)."""
 

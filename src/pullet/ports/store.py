@@ -24,6 +24,7 @@ from pullet.domain.release import (
 )
 from pullet.domain.run import Run
 from pullet.domain.security import Assessment
+from pullet.domain.testing import Tested
 
 
 class ReleaseStore(Protocol):
@@ -149,7 +150,7 @@ class RunStore(Protocol):
 class AssessmentStore(Protocol):
     """What was found of each release's security."""
 
-    def save(self, release: ReleaseId, assessment: Assessment) -> None:
+    def save(self, release: ReleaseId, assessment: Assessment, /) -> None:
         """Takes the place of an earlier one of the release."""
 
     def get(self, release: ReleaseId) -> Assessment | None:
@@ -157,6 +158,19 @@ class AssessmentStore(Protocol):
 
     def of(self, environment: EnvironmentKey, limit: int = 20) -> Sequence[tuple[int, Assessment]]:
         """(release, assessment), the newest first."""
+
+
+class ResultStore(Protocol):
+    """What the tests of each release said."""
+
+    def save(self, release: ReleaseId, tested: Tested, /) -> None:
+        """Takes the place of an earlier one of the release."""
+
+    def get(self, release: ReleaseId) -> Tested | None:
+        """None where it was not tested, or too long ago."""
+
+    def of(self, environment: EnvironmentKey, limit: int = 20) -> Sequence[tuple[int, Tested]]:
+        """(release, what its tests said), the newest first."""
 
 
 class Store(Protocol):
@@ -183,5 +197,8 @@ class Store(Protocol):
 
     @property
     def assessments(self) -> AssessmentStore: ...
+
+    @property
+    def results(self) -> ResultStore: ...
 
     def close(self) -> None: ...

@@ -7,23 +7,37 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pullet.analysis.security.declarations import DECLARATION_FILES, Declarations, declarations, unreadable
 from pullet.analysis.security.judging import Yardstick, counted, holds_back, judge
-from pullet.analysis.security.waivers import WAIVERS_FILE, Waiver, parse_waivers
-from pullet.domain.errors import GateFailed, NotFound, PulletError
+from pullet.domain.errors import GateFailed, PulletError
 from pullet.domain.fleet import SourceSpec
-from pullet.domain.identity import PRODUCTION, EnvironmentKey, ReleaseId
+from pullet.domain.identity import EnvironmentKey, ReleaseId
 from pullet.domain.release import Release
 from pullet.domain.security import Assessment, EngineReport, PartState, Severity
 from pullet.ports import Assessor, LogSink, Subject
+from pullet.reconcile.bases import base_of
 from pullet.reconcile.disk import note_if_possible
 from pullet.reconcile.neighbours import Neighbours
+from pullet.reconcile.trial import Running, Trials
 from pullet.telemetry.logs import StepLog
 
 GATE = "security"
+LIVE = "live"
+"""The part that looks at a running copy."""
 _NAMED = 3  # findings in the sentence that holds a release back
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What became of a throw-away copy: it runs, or why it does not."""
+
+    running: Running | None = None
+    gaps: tuple[EngineReport, ...] = ()
+    left_out: str = ""
 
 
 class Assessing:
@@ -37,14 +51,17 @@ class Assessing:
     async def assess(self, release: Release, log: LogSink) -> Assessment:
         """Look at the release's files and keep what was found. Raises SourceError and the like where its files or its
         base cannot be had at all; what an engine meets is in the assessment."""
-        base = self._base(release)
+        base = base_of(self._world, release)
         yardstick = await self._yardstick(release, base)
-        async with self._subject(release, base, log) as (subject, troubles):
-            examined = await self._assessor.examine(subject, log)
+        async with self._subject(release, base, log) as (subject, troubles), self._tried(release, base, log) as tried:
+            examined = await self._assessor.examine(_attackable(subject, tried.running), log)
+        troubles = (*troubles, *tried.gaps)
+        left_out = dict(examined.left_out) | ({LIVE: tried.left_out} if tried.left_out else {})
+        gaps = {report.part for report in troubles}
         assessment = judge(
             release.candidate.revision.short,
             (*troubles, *examined.reports),
-            examined.left_out,
+            tuple((part, why) for part, why in left_out.items() if part not in gaps),
             yardstick,
             self._world.clock.now(),
             examined.frameworks,
@@ -54,20 +71,8 @@ class Assessing:
 
     def is_gate(self, release: Release) -> bool:
         """Whether the release must pass: it says so, or the base does. So no commit takes the gate away for itself."""
-        base = self._base(release)
+        base = base_of(self._world, release)
         return any(each is not None and each.spec is not None and GATE in each.spec.gates for each in (release, base))
-
-    def _base(self, release: Release) -> Release | None:
-        """What is live: of the environment itself, or, before its first release, of production."""
-        store = self._world.store.releases
-        for environment in (release.id.environment, EnvironmentKey(release.id.environment.app, PRODUCTION)):
-            number = store.live(environment)
-            if number is not None and (environment, number) != (release.id.environment, release.id.number):
-                try:
-                    return store.get(ReleaseId(environment, number))
-                except NotFound:
-                    continue
-        return None
 
     async def _yardstick(self, release: Release, base: Release | None) -> Yardstick:
         """Where the base was never assessed nothing is known, and everything counts as new: not checked is no pass."""
@@ -76,22 +81,32 @@ class Assessing:
         if base is None:
             return Yardstick(fail_on)
         before = self._world.store.assessments.get(base.id)
-        try:
-            waivers, trouble = await self._waivers(base), ""
-        except PulletError as err:
-            waivers, trouble = (), str(err)
+        said = await self._declarations(base)
         known = counted(before) if before is not None else {}
-        return Yardstick(fail_on, base.candidate.revision.short, known, waivers, trouble)
+        return Yardstick(fail_on, base.candidate.revision.short, known, said)
 
-    async def _waivers(self, base: Release) -> tuple[Waiver, ...]:
+    async def _declarations(self, base: Release) -> Declarations:
         """As they were in the base: what a commit says of itself counts for the next one."""
         sha = base.candidate.revision.sha
-        await self._world.source.fetch(self._source, sha)
-        tree = self._world.source.tree(self._source, sha)
-        found = await tree.read([WAIVERS_FILE])
-        if WAIVERS_FILE not in found:
-            return ()
-        return parse_waivers(found[WAIVERS_FILE].decode("utf-8", "replace"))
+        try:
+            await self._world.source.fetch(self._source, sha)
+            return declarations(await self._world.source.tree(self._source, sha).read(DECLARATION_FILES))
+        except PulletError as err:
+            return unreadable(str(err))
+
+    @asynccontextmanager
+    async def _tried(self, release: Release, base: Release | None, log: LogSink) -> AsyncIterator[_Tried]:
+        if why := _why_not_tried(release, base):
+            yield _Tried(left_out=why)
+            return
+        async with AsyncExitStack() as stack:
+            try:
+                tried = _Tried(await stack.enter_async_context(Trials(self._world).of(release, log)))
+            except (PulletError, OSError) as err:
+                why = f"The release could not be tried out: {err}"
+                log(why)
+                tried = _Tried(gaps=(EngineReport(LIVE, gap=why),))
+            yield tried
 
     @asynccontextmanager
     async def _subject(
@@ -122,8 +137,28 @@ class Assessing:
             base=base,
             spec=release.spec,
             python=Path(release.artifact.python) if release.artifact is not None else None,
+            python_path=release.artifact.python_path if release.artifact is not None else (),
             variables={**dict(release.variables), **dict(release.spec.variables if release.spec else ())},
         )
+
+
+def _attackable(subject: Subject, running: Running | None) -> Subject:
+    if running is None:
+        return subject
+    variables = {**subject.variables, **running.variables}
+    return replace(subject, url=running.url, throw_away=True, variables=variables)
+
+
+def _why_not_tried(release: Release, base: Release | None) -> str:
+    """Only where the gate asks for it: a second start of an app, such as one that sends mail as it begins, is for its
+    owner to want. Of a release and its base the one that asks for more counts."""
+    specs = [each.spec for each in (release, base) if each is not None and each.spec is not None]
+    asking = [spec for spec in specs if GATE in spec.gates]
+    if not asking:
+        return "a copy of a release is only started where [gates.security] is declared"
+    if not any(spec.tried_out for spec in asking):
+        return "left out by configuration: [gates.security] has `live = false`"
+    return ""
 
 
 def _new_folder(parent: Path) -> Path:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from pullet.domain.errors import ServiceFailed
+from pullet.drivers.removing import remove_folder
 
 
 def place_link(root: Path, path: str, target: str) -> None:
@@ -75,7 +75,7 @@ def _link_at(name: str, folder: int) -> str | None:
 def _remove(name: str, folder: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            shutil.rmtree(name, dir_fd=folder)
+            remove_folder(name, dir_fd=folder)
         else:
             os.unlink(name, dir_fd=folder)
     with contextlib.suppress(FileNotFoundError):

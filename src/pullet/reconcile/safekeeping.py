@@ -18,7 +18,7 @@ from pullet.domain.app import Schedule
 from pullet.domain.backup import Backup, BackupManifest, BackupReason, Retention, SavedService
 from pullet.domain.errors import BackupFailed, NotFound, PulletError
 from pullet.domain.home import Home
-from pullet.domain.identity import EnvironmentKey, slug
+from pullet.domain.identity import EnvironmentKey, is_trial, slug
 from pullet.domain.services import ServiceKey, ServiceSpec, ServiceState
 from pullet.planner.schedule import due, next_run
 from pullet.ports import Backups, Clock, Store
@@ -58,8 +58,12 @@ class Safekeeping:
         return await self._save(await self._services.observe(key), reason)
 
     async def everything(self, reason: BackupReason) -> Backup:
-        """The whole target: every service there is data of, and what Pullet made itself."""
-        return await self._save(await self._services.observe(), reason, self._home.secrets, self._home.fleet)
+        """The whole target: every service there is data of, and what Pullet made itself.
+
+        Data of a trial may be gone before they are read, and nobody wants them back.
+        """
+        states = [each for each in await self._services.observe() if not is_trial(each.key.environment)]
+        return await self._save(states, reason, self._home.secrets, self._home.fleet)
 
     async def run(self) -> None:
         """Until cancelled: by its schedule, and again when one was missed."""

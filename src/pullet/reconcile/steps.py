@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
 
 from pullet.domain.app import AppSpec
-from pullet.domain.errors import GateFailed, SecretUnreadable
+from pullet.domain.errors import SecretUnreadable
 from pullet.domain.fleet import EnvironmentSpec, SourceSpec
 from pullet.domain.identity import ReleaseId
 from pullet.domain.plan import Build, Check, Discard, Prepare, Resolve, Start, Switch, Unroute
 from pullet.domain.release import Release, Stage
 from pullet.domain.runtime import Instance, StartRequest
-from pullet.domain.services import Grant
+from pullet.drivers.removing import remove_folder
 from pullet.planner.admission import refusal
 from pullet.planner.healing import changes_of
-from pullet.ports import LogSink, Page, RouteTarget
+from pullet.ports import LogSink, Page
 from pullet.reconcile.assessing import GATE, Assessing, refuse, summary
 from pullet.reconcile.drift import changed_files
 from pullet.reconcile.healing import Healing
@@ -27,6 +25,9 @@ from pullet.reconcile.keeping import keep
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.preparing import Preparation
 from pullet.reconcile.probing import Probe
+from pullet.reconcile.suites import GATES as SUITES
+from pullet.reconcile.suites import Suites
+from pullet.reconcile.suites import summary as summary_of_tests
 from pullet.reconcile.tasks import both, together
 from pullet.reconcile.understanding import apply_overrides, understand_app
 from pullet.reconcile.workplaces import Workplaces
@@ -85,13 +86,17 @@ class Steps:
         if self._environment.preview:
             spec = replace(spec, secrets_sealed=self._sealed_for_any(spec))
         self._advance(release.id, Stage.OPENED, spec=spec)  # what it asks for is known even where it is refused
-        runnable = frozenset((*(gate.name for gate in self._world.gates), *((GATE,) if self._world.assessor else ())))
-        if refused := refusal(spec, self._environment, self._source, runnable):
+        if refused := refusal(spec, self._environment, self._source, frozenset(self._runnable())):
             raise refused
         self._world.secrets.open(release.id.environment, spec.secrets_sealed)  # refused now rather than after a build
         for decision in spec.decisions:
             log(f"{decision.subject} = {decision.value}  ({', '.join(str(e.place) for e in decision.evidence)})")
         self._advance(release.id, Stage.RESOLVED, spec=spec)
+
+    def _runnable(self) -> Iterator[str]:
+        """Names of the gates that this Pullet can run."""
+        yield from (GATE,) if self._world.assessor is not None else ()
+        yield from SUITES if self._world.tester is not None else ()
 
     def _sealed_for_any(self, spec: AppSpec) -> tuple[tuple[str, str], ...]:
         """Of the secrets of the environment whose data a preview copies it gets those that are sealed for every
@@ -121,12 +126,18 @@ class Steps:
         release = self.release(number)
         assert release.spec is not None
         assert release.artifact is not None
+        await self._test(release, log)
         await self._assess(release, log)
-        for gate in self._world.gates:
-            result = await gate.check(release.id, release.spec, release.artifact, log)
-            if not result.passed:
-                raise GateFailed(f"Gate {gate.name} holds {release.id} back: {result.summary}")
         self._advance(release.id, Stage.CHECKED)
+
+    async def _test(self, release: Release, log: LogSink) -> None:
+        assert release.spec is not None
+        if self._world.tester is None or not set(SUITES) & set(release.spec.gates):
+            return
+        suites = Suites(self._world, self._world.tester)
+        tested = await suites.test(release, log)
+        log(summary_of_tests(tested))
+        suites.refuse(tested, release)
 
     async def _assess(self, release: Release, log: LogSink) -> None:
         """Where the gate is declared; every other release is assessed once it is live, and keeps nobody waiting."""
@@ -183,7 +194,7 @@ class Steps:
 
     async def switch(self, number: int, hosts: frozenset[str]) -> None:
         release = self.release(number)
-        target = await self._target(release)
+        target = await self._workplaces.target(release)
         for host in sorted(hosts):
             await self._world.router.switch(host, target)
         self._world.store.releases.set_live(release.id.environment, number)
@@ -202,7 +213,8 @@ class Steps:
 
     async def discard(self, number: int) -> None:
         release_id = ReleaseId(self._environment.key, number)
-        await asyncio.to_thread(shutil.rmtree, self._world.home.release(release_id), ignore_errors=True)
+        with suppress(OSError):
+            await asyncio.to_thread(remove_folder, self._world.home.release(release_id))
         self._world.store.releases.mark_removed(release_id)
 
     async def prepare_spares(self, number: int) -> None:
@@ -210,15 +222,6 @@ class Steps:
         for request in await self._workplaces.start_requests(self.release(number)):
             if request.id.index == 0 and request.process.spares > 0:
                 await self._world.runtime.prepare_spare(request)
-
-    async def _target(self, release: Release) -> RouteTarget:
-        assert release.spec is not None
-        root = self._workplaces.root(release)
-        grant = await self._world.services.grant(release.id.environment, release.spec.services)
-        instances = await self._world.runtime.observe(release.id.environment)
-        sockets = [i.socket for i in instances if i.id.release == release.id and i.socket]
-        static = tuple((mount.url, _behind_links(root, mount.path, grant)) for mount in release.spec.static)
-        return RouteTarget(release.id, tuple(sorted(sockets)), static)
 
     def _live_release(self) -> Release | None:
         number = self._world.store.releases.live(self._environment.key)
@@ -231,11 +234,3 @@ class Steps:
 
     def _advance(self, release_id: ReleaseId, stage: Stage, *, spec: AppSpec | None = None) -> None:
         keep(self._world.home, self._world.store.releases.advance(release_id, stage, spec=spec))
-
-
-def _behind_links(root: Path, path: str, grant: Grant) -> str:
-    """The folder that the router serves for `path`: it follows no links, so a volume is named where it is."""
-    for link, target in grant.links:
-        if PurePosixPath(path).is_relative_to(link):
-            return str(Path(target) / PurePosixPath(path).relative_to(link))
-    return str(root / path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pullet.domain.errors import NotFound, PulletError
 from pullet.domain.fleet import EnvironmentSpec, FleetState, SourceSpec, Track, TrackKind
-from pullet.domain.identity import EnvironmentKey
+from pullet.domain.identity import EnvironmentKey, is_trial
 from pullet.planner.claims import settle_claims
 from pullet.reconcile.adoption import adopt
 from pullet.reconcile.branches import Branches
@@ -16,6 +16,7 @@ from pullet.reconcile.environment import Assignment, EnvironmentLoop
 from pullet.reconcile.neighbours import Neighbours
 from pullet.reconcile.retention import RetentionLoop
 from pullet.reconcile.sources import SourceLoop
+from pullet.reconcile.trial import Trials
 from pullet.reconcile.upkeep import keep_fresh
 from pullet.reconcile.wakeups import Changes, wait_for_wake
 
@@ -54,6 +55,7 @@ class TargetLoop:
         self._world.store.runs.interrupt_running()
         async with asyncio.TaskGroup() as self._tasks:
             self._spawn("retention", self._retention.run())
+            self._spawn("trials", Trials(self._world).keep_clear())
             if self._world.safekeeping is not None:
                 await self._world.safekeeping.clear()
                 self._spawn("backups", self._world.safekeeping.run())
@@ -139,7 +141,7 @@ class TargetLoop:
         }
         left_alone = state.unreadable | self._branches.unsure
         for key in {*await self._environments_on_the_box(), *holders.values()}:
-            if key not in wanted and key.app not in left_alone:
+            if key not in wanted and key.app not in left_alone and not is_trial(key):
                 wanted[key] = _removal(key)
         return wanted
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from pullet.analysis.detection import as_read, files_to_read, services_beside, understand
+from pullet.analysis.detection.repository import Repository
+from pullet.analysis.testing.detecting import detect_tests, files_with_tests
 from pullet.config.app_file import APP_FILE, PYPROJECT, find_app_file
-from pullet.domain.app import AppSpec, DependencyKind, Process
+from pullet.domain.app import AppSpec, Decision, DependencyKind, Process
 from pullet.domain.fleet import EnvironmentSpec, ProcessOverride
 from pullet.domain.healing import Change, ChangeKind
 from pullet.domain.hosts import written
@@ -20,10 +22,29 @@ _WHEELS = datetime(2022, 12, 31, tzinfo=UTC)
 """The usual packages had wheels for Python 3.11, which every box has, by then."""
 
 
-async def understand_app(tree: Tree, name: str) -> AppSpec:
-    """Raises ConfigError, NoAppFound, AmbiguousApp, SourceError."""
+async def understand_app(tree: Tree, name: str, *, tests: bool = False) -> AppSpec:
+    """`tests`: find out how they are run also where no gate asks for that, which costs a look at every one of them.
+
+    Raises ConfigError, NoAppFound, AmbiguousApp, SourceError.
+    """
     spec, committed = await both(_understand(tree, name), tree.committed(), name=f"understand:{name}")
+    if (tests or "tests" in spec.gates) and not spec.tests.command:
+        spec = await _with_tests(tree, spec)
     return with_date(spec, committed)
+
+
+async def detected_tests(tree: Tree, root: str = ".") -> Decision | None:
+    """How the tests below a folder are run, of an app or of anything else. Raises SourceError."""
+    entries = [(entry.path, entry.size) for entry in await tree.entries() if entry.kind == "file"]
+    files = await tree.read(files_with_tests(entries, root))
+    return await asyncio.to_thread(detect_tests, Repository([path for path, _ in entries], files, root))
+
+
+async def _with_tests(tree: Tree, spec: AppSpec) -> AppSpec:
+    found = await detected_tests(tree, spec.root)
+    if found is None:
+        return spec
+    return replace(spec, tests=replace(spec.tests, command=found.value), decisions=(*spec.decisions, found))
 
 
 def with_date(spec: AppSpec, committed: float | None) -> AppSpec:
@@ -60,7 +81,9 @@ async def _understand(tree: Tree, name: str) -> AppSpec:
     services = (*(as_read(service, decisions) for service in app_file.service_specs()), *spec.services)
     build = app_file.build
     if app_file.gates.security is not None:
-        spec = replace(spec, fail_on=Severity(app_file.gates.security.fail_on))
+        gate = app_file.gates.security
+        spec = replace(spec, fail_on=Severity(gate.fail_on), tried_out=gate.live)
+    spec = replace(spec, tests=app_file.gates.suite(), browser=app_file.gates.browser_tests())
     spec = replace(spec, gates=gates, services=services, schedules=schedules)
     return replace(spec, heal=build.heal_policy, changes=build.changes)
 

@@ -1,9 +1,10 @@
-"""Where a release's processes run and what they are given: its tree, interpreter, variables, secrets and services."""
+"""Where a release's processes run, what they are given (tree, interpreter, variables, secrets and services), and how
+visitors come to them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pullet.domain.app import AppSpec
 from pullet.domain.identity import EnvironmentKey, InstanceId
@@ -12,6 +13,7 @@ from pullet.domain.release import Release
 from pullet.domain.runtime import StartRequest, Workplace
 from pullet.domain.secrets import shown_forms
 from pullet.domain.services import Grant
+from pullet.ports import RouteTarget
 from pullet.reconcile.neighbours import Neighbours
 
 
@@ -78,12 +80,30 @@ class Workplaces:
             for index in range(process.instances)
         )
 
+    async def target(self, release: Release) -> RouteTarget:
+        """Where a hostname of the release leads: to the sockets there are now, and to its files."""
+        assert release.spec is not None
+        root = self.root(release)
+        grant = await self._world.services.grant(release.id.environment, release.spec.services)
+        instances = await self._world.runtime.observe(release.id.environment)
+        sockets = [i.socket for i in instances if i.id.release == release.id and i.socket]
+        static = tuple((mount.url, _behind_links(root, mount.path, grant)) for mount in release.spec.static)
+        return RouteTarget(release.id, tuple(sorted(sockets)), static)
+
     def _secrets(self, environment: EnvironmentKey, spec: AppSpec) -> dict[str, str]:
         """What the fleet says, sealed or as a variable, wins over what is generated; a default of the app's loses."""
         sealed = dict(self._world.secrets.open(environment, spec.secrets_sealed))
         given = {*sealed, *(name for name, _ in spec.variables)}
         wanted = [name for name in spec.secrets_generated if name not in given]
         return {**sealed, **self._world.secrets.values(environment, wanted)}
+
+
+def _behind_links(root: Path, path: str, grant: Grant) -> str:
+    """The folder that the router serves for `path`: it follows no links, so a volume is named where it is."""
+    for link, target in grant.links:
+        if PurePosixPath(path).is_relative_to(link):
+            return str(Path(target) / PurePosixPath(path).relative_to(link))
+    return str(root / path)
 
 
 def _telling(personality: Mapping[str, str]) -> tuple[str, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+from pullet.domain.security import Assessment
+from pullet.domain.testing import Tested
 from pullet.ports import Clock
-from pullet.store.assessments import SqliteAssessments
 from pullet.store.database import Database
 from pullet.store.deployments import SqliteDeployments
+from pullet.store.documents import SqliteDocuments
 from pullet.store.releases import SqliteReleases
 from pullet.store.runs import SqliteRuns
 from pullet.store.status import SqliteConditions, SqliteEvents
@@ -16,7 +18,7 @@ from pullet.store.status import SqliteConditions, SqliteEvents
 KEEP_DEPLOYMENTS = 500  # an environment
 KEEP_EVENTS = 20_000
 KEEP_RUNS = 50  # of each schedule
-KEEP_ASSESSMENTS = 50  # an environment
+KEEP_DOCUMENTS = 50  # of each kind, an environment
 
 
 class SqliteStore:
@@ -41,7 +43,8 @@ class SqliteStore:
         self.conditions = SqliteConditions(self._database)
         self.events = SqliteEvents(self._database, clock, keep_events)
         self.runs = SqliteRuns(self._database, clock, keep_runs)
-        self.assessments = SqliteAssessments(self._database, KEEP_ASSESSMENTS)
+        self.assessments = SqliteDocuments(self._database, "assessments", Assessment, KEEP_DOCUMENTS)
+        self.results = SqliteDocuments(self._database, "results", Tested, KEEP_DOCUMENTS)
         if self._database.moved_aside is not None:
             self.events.append(
                 "StoreReplaced",

@@ -104,12 +104,22 @@ class Readers:
 
 
 def _imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         match node:
             case ast.Import(names=names):
                 yield from ((each.asname, each.name) for each in names if each.asname)
             case ast.ImportFrom(names=names, module=module, level=0):
                 yield from ((each.asname or each.name, f"{module}.{each.name}") for each in names)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Wherever they stand, the outer ones first; expressions hold none, and are most of a tree."""
+    found: list[ast.AST] = [tree]
+    for node in found:
+        for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+            if isinstance(inner := getattr(node, name, None), list):
+                found += inner
+    return iter(found)
 
 
 def helpers_in(tree: ast.Module) -> Iterator[str]:

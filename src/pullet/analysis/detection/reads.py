@@ -56,7 +56,8 @@ def reads(path: str, node: ast.AST, readers: Readers) -> Iterator[Read]:
     while stack:
         node, around = stack.pop()
         yield from (replace(read, name=read.prefix + read.name, path=path) for read in _at(node, around, readers))
-        stack.extend(reversed(list(_below(node, replace(around, fallback=None)))))
+        below = around if around.fallback is None else replace(around, fallback=None)
+        stack.extend(reversed(list(_below(node, below))))
 
 
 def _below(node: ast.AST, around: _Around) -> Iterator[tuple[ast.AST, _Around]]:

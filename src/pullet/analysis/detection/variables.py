@@ -21,6 +21,8 @@ from pullet.analysis.detection.settings_classes import settings_fields
 _TELLING = re.compile(
     r"environ|getenv|Settings\b|\bconfig\(|\benv(?:\.\w+)?\(|\benv\[|\bEnv\b|dotenv|decouple|\bConfig\(|from_prefixed_env|dj_database"
 )
+_WORDS = ("env", "Env", "Settings", "config(", "Config(", "decouple", "dj_database")
+"""One of them is in whatever `_TELLING` matches; to look for them takes a tenth of its time."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _LIMIT = 2_000  # reads of one repository
 _EXAMPLES, _LISTED_NAMES = 3, 200
@@ -32,12 +34,16 @@ def variables_read(repository: Repository) -> tuple[Read, ...]:
     trees = {
         path: tree
         for path in repository.python_files
-        if _TELLING.search(repository.text(path)) and (tree := repository.module(path))
+        if _tells(repository.text(path)) and (tree := repository.module(path))
     }
     helpers = frozenset(name for tree in trees.values() for name in helpers_in(tree))
     found = (read for path, tree in trees.items() for read in _of_module(path, tree, helpers))
     named = list(islice((read for read in found if _NAME.fullmatch(read.name)), _LIMIT))
     return (*named, *_hinted(repository, {read.name for read in named}))
+
+
+def _tells(text: str) -> bool:
+    return any(word in text for word in _WORDS) and _TELLING.search(text) is not None
 
 
 def _of_module(path: str, tree: ast.Module, helpers: frozenset[str]) -> Iterator[Read]:

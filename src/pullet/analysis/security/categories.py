@@ -1,25 +1,26 @@
-"""An assessment by the categories of the OWASP Top Ten 2025: what was looked for at all, what was found."""
+"""An assessment by the categories of the OWASP Top Ten: what was looked for at all, what was found, what people do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
-from pullet.analysis.security.top_ten import NAMES_2025, TOP_TEN_2025
-from pullet.domain.security import Assessment
+from pullet.analysis.security.review import BY_HAND
+from pullet.analysis.security.review import PART as REVIEW
+from pullet.analysis.security.top_ten import NAMES_2021, NAMES_2025, TOP_TEN_2021, TOP_TEN_2025, in_2021
+from pullet.analysis.security.waivers import PART as WAIVERS
+from pullet.domain.security import Assessment, Finding, Tick
 
-_BY_HAND: Mapping[str, str] = {
-    "A01": "who may do what to which object (ASVS 8.2.1, 8.2.2, 8.4.1)",
-    "A02": "what the rest of the box and of the network exposes (ASVS 13.2.1, 13.4.5)",
-    "A03": "who may publish and merge, and whom you trust (ASVS 15.1.2, 15.2.4)",
-    "A04": "which data need encryption, and who holds the keys (ASVS 11.1.1, 14.1.1)",
-    "A05": "queries and commands that are put together in several steps (ASVS 1.2.4, 1.2.5)",
-    "A06": "limits of the business and ways around its steps (ASVS 2.3.1, 2.3.2)",
-    "A07": "how accounts are recovered, sessions ended, second factors asked for (ASVS 6.4.3, 7.4.1)",
-    "A08": "what is trusted because of where it comes from (ASVS 15.2.4)",
-    "A09": "whether an attack would be seen, and by whom (ASVS 16.3.1, 16.3.3)",
-    "A10": "what happens when a neighbour fails or is slow (ASVS 16.5.2, 16.5.3)",
-}
+
+@dataclass(frozen=True)
+class ByHand:
+    """A requirement of ASVS 5.0 that no machine can judge."""
+
+    requirement: str
+    about: str
+    tick: Tick | None
+    """None: nobody has looked, or too long ago."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,50 @@ class Category:
     """CWEs of the category that an engine knows which ran to its end."""
     there: int
     """CWEs that the category has."""
+    by: tuple[str, ...]
+    """The parts that looked for them."""
     found: int
-    by_hand: str
-    """What no machine can judge, with requirements of ASVS 5.0."""
+    by_hand: tuple[ByHand, ...] = ()
+
+    @property
+    def ticked(self) -> int:
+        return sum(each.tick is not None for each in self.by_hand)
 
 
 def categories(assessment: Assessment) -> Sequence[Category]:
-    """Waived findings do not count as found."""
-    checked = {cwe for part in assessment.parts if part.report.assessed for cwe in part.report.checked}
+    """Of 2025. Waived findings do not count as found."""
+    ticks = {tick.requirement: tick for tick in assessment.reviewed}
+    rows = _rows(assessment, NAMES_2025, TOP_TEN_2025, lambda cwe: cwe)
     return [
-        Category(
-            category,
-            name,
-            sum(1 for cwe in checked if TOP_TEN_2025.get(cwe) == category),
-            sum(1 for each in TOP_TEN_2025.values() if each == category),
-            sum(1 for finding in assessment.findings if TOP_TEN_2025.get(finding.cwe) == category),
-            _BY_HAND[category],
-        )
-        for category, name in NAMES_2025.items()
+        replace(row, by_hand=tuple(ByHand(number, about, ticks.get(number)) for number, about in BY_HAND[row.id]))
+        for row in rows
     ]
+
+
+def categories_2021(assessment: Assessment) -> Sequence[Category]:
+    """For whoever still reports by the list before: what people look at is told by that of 2025."""
+    return _rows(assessment, NAMES_2021, TOP_TEN_2021, in_2021)
+
+
+def _rows(
+    assessment: Assessment, names: Mapping[str, str], table: Mapping[int, str], as_listed: Callable[[int], int]
+) -> Sequence[Category]:
+    """`as_listed`: the number under which the table has a CWE."""
+    reports = [part.report for part in assessment.parts if part.report.assessed]
+    checked = {report.part: frozenset(map(as_listed, report.checked)) for report in reports}
+    found = Counter(table.get(as_listed(finding.cwe)) for finding in assessment.findings if _is_defect(finding))
+    return [
+        _row(each, name, frozenset(cwe for cwe in table if table[cwe] == each), checked, found[each])
+        for each, name in names.items()
+    ]
+
+
+def _row(category: str, name: str, there: Set[int], checked: Mapping[str, Set[int]], found: int) -> Category:
+    looked_for = there & frozenset().union(*checked.values())
+    by = tuple(part for part, cwes in checked.items() if cwes & there)
+    return Category(category, name, len(looked_for), len(there), by, found)
+
+
+def _is_defect(finding: Finding) -> bool:
+    """An entry that has run out is a chore, and no weakness of the app."""
+    return not set(finding.engines[:1]) & {REVIEW, WAIVERS}

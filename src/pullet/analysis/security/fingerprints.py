@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from pullet.analysis.security.leaks import HISTORY
 from pullet.domain.security import Basis, Finding
 
 _SUREST = {basis: rank for rank, basis in enumerate(Basis)}
@@ -40,9 +41,10 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(_one(group) for group in groups)
 
 
-def _order(finding: Finding) -> tuple[int, str, int, str]:
-    """The surest first; of equal ones those that say where."""
-    return (_SUREST[finding.basis], finding.spot.path or "\uffff", finding.spot.line, finding.rule)
+def _order(finding: Finding) -> tuple[int, bool, str, int, str]:
+    """The surest first; of equal ones those that speak of the present, and say where."""
+    past = finding.rule.startswith(f"{HISTORY}/")
+    return (_SUREST[finding.basis], past, finding.spot.path or "\uffff", finding.spot.line, finding.rule)
 
 
 def _keys(finding: Finding) -> Sequence[object]:
@@ -78,8 +80,11 @@ def _one(group: Sequence[Finding]) -> Finding:
     def known(name: str) -> str:
         return next((text for each in group if (text := str(getattr(each, name)))), "")
 
+    spot = group[0].spot
+    brought = next((each.spot for each in group if each.spot.commit and each.spot.path == spot.path), spot)
     filled = replace(
         group[0],
+        spot=replace(spot, commit=brought.commit, author=brought.author),
         reason=known("reason"),
         exploit=known("exploit"),
         fix=known("fix"),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from pullet.analysis.security.declarations import Declarations
 from pullet.analysis.security.fingerprints import fingerprint, merged
+from pullet.analysis.security.review import PART as REVIEW
+from pullet.analysis.security.review import about_ticks, valid
 from pullet.analysis.security.waivers import PART as WAIVERS
-from pullet.analysis.security.waivers import Waiver, apply, excuse
+from pullet.analysis.security.waivers import apply, excuse
 from pullet.domain.security import Assessment, EngineReport, Finding, Part, PartState, Severity
 
 
@@ -22,9 +25,8 @@ class Yardstick:
     """Name of the revision that it is compared with."""
     known: Mapping[str, int] | None = None
     """Fingerprint -> how many of it the base has. None: this revision sets the base, and nothing in it is new."""
-    waivers: tuple[Waiver, ...] = ()
-    waiver_trouble: str = ""
-    """Why the waivers of the base cannot be read: then none holds."""
+    said: Declarations = field(default_factory=Declarations)
+    """By the base."""
 
 
 def judge(
@@ -37,12 +39,16 @@ def judge(
 ) -> Assessment:
     """`examined`: their findings located, not yet merged. `now`: seconds since the epoch."""
     today = datetime.fromtimestamp(now, UTC).date()
-    reports = excuse(yardstick.waivers, examined, today)
-    outcome = apply(yardstick.waivers, merged(_labelled(reports)), today)
-    about = tuple(replace(each, fingerprint=fingerprint(each)) for each in outcome.about_waivers)
-    if yardstick.waivers or yardstick.waiver_trouble:
-        reports = (*reports, EngineReport(WAIVERS, about, gap=yardstick.waiver_trouble))
-    new, known = _split((*outcome.counting, *about), yardstick.known)
+    said = yardstick.said
+    reports = excuse(said.waivers, examined, today)
+    outcome = apply(said.waivers, merged(_labelled(reports)), today)
+    about = _identified(outcome.about_waivers)
+    if said.waivers or said.waiver_trouble:
+        reports = (*reports, EngineReport(WAIVERS, about, gap=said.waiver_trouble))
+    overdue = _identified(about_ticks(said.ticks, today))
+    if said.ticks or said.tick_trouble:
+        reports = (*reports, EngineReport(REVIEW, overdue, gap=said.tick_trouble))
+    new, known = _split((*outcome.counting, *about, *overdue), yardstick.known)
     parts = tuple(_part(report, new, yardstick.fail_on) for report in reports)
     return Assessment(
         revision=revision,
@@ -55,6 +61,7 @@ def judge(
         known=known,
         waived=outcome.waived,
         frameworks=tuple(sorted(frameworks)),
+        reviewed=valid(said.ticks, today),
         document=next((report.document for report in reports if report.document), ""),
     )
 
@@ -67,6 +74,10 @@ def holds_back(finding: Finding, fail_on: Severity) -> bool:
 def counted(assessment: Assessment) -> Mapping[str, int]:
     """What a later revision is compared with. Without the waived ones: once a waiver ends, what it covered is new."""
     return Counter(finding.fingerprint for finding in assessment.findings)
+
+
+def _identified(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(replace(each, fingerprint=fingerprint(each)) for each in findings)
 
 
 def _labelled(reports: Iterable[EngineReport]) -> Iterable[Finding]:

@@ -13,6 +13,8 @@ _VAGUE = frozenset({"generic-api-key", "curl-auth-header", "curl-auth-user", "jw
 _TESTS = re.compile(r"(^|/)(tests?|testing|fixtures|examples?|docs?)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 
 CWES = (798, 321)
+HISTORY = "history"
+"""The engine whose word counts only where no other knows the secret."""
 
 
 def leak(rule: str, spot: Spot, digest: str, shown: str, *, in_tree: bool) -> Finding:
@@ -26,7 +28,7 @@ def leak(rule: str, spot: Spot, digest: str, shown: str, *, in_tree: bool) -> Fi
     kind = rule.replace("-", " ")
     where = "" if in_tree else ", in the history"
     return Finding(
-        rule=f"gitleaks/{rule}",
+        rule=f"{'gitleaks' if in_tree else HISTORY}/{rule}",
         cwe=321 if "key" in rule and "private" in rule else 798,
         severity=severity,
         basis=Basis.PATTERN if vague or in_tests or not in_tree else Basis.SECRET,

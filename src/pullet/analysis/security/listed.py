@@ -57,7 +57,7 @@ class Listed:
 
 
 def is_lock(path: str) -> bool:
-    name = PurePosixPath(path).name
+    name = path.rpartition("/")[2]
     return name in LOCKS or bool(_PYLOCK.fullmatch(name))
 
 
@@ -67,7 +67,7 @@ def is_requirements(path: str) -> bool:
 
 def is_declaration(path: str) -> bool:
     """A project's own file, which a lock beside or above makes exact."""
-    return PurePosixPath(path).name in _READERS
+    return path.rpartition("/")[2] in _READERS
 
 
 def lists_dependencies(path: str) -> bool:

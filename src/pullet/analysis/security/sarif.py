@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pullet.analysis.security.judging import holds_back
-from pullet.analysis.security.weaknesses import weakness
+from pullet.analysis.security.weaknesses import Weakness, weakness
 from pullet.domain.security import Assessment, Finding, PartState, Severity, Spot
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -62,24 +62,30 @@ def _rule(finding: Finding) -> dict[str, Any]:
         "id": finding.rule,
         "name": finding.rule.partition("/")[2] or finding.rule,
         "shortDescription": {"text": finding.title},
-        "fullDescription": {"text": f"CWE-{finding.cwe} {about.name}; {about.category}"},
         "help": {"text": help_text or finding.title},
+        "properties": {"tags": _tags(about), "security-severity": _SCORES[finding.severity]},
+        **(_class(about) if finding.cwe else {}),
+    }
+
+
+def _tags(about: Weakness) -> list[str]:
+    if not about.cwe:
+        return ["security"]
+    return ["security", f"external/cwe/cwe-{about.cwe}", about.category, about.category_2021, *about.asvs]
+
+
+def _class(about: Weakness) -> dict[str, Any]:
+    """A rule of the repository's own may name no CWE, and then has none."""
+    target = {"id": str(about.cwe), "toolComponent": {"name": "CWE", "index": 0}}
+    return {
+        "fullDescription": {"text": f"CWE-{about.cwe} {about.name}; {about.category}"},
         "helpUri": about.url,
-        "properties": {
-            "tags": ["security", f"external/cwe/cwe-{finding.cwe}", about.category, about.category_2021, *about.asvs],
-            "security-severity": _SCORES[finding.severity],
-        },
-        "relationships": [
-            {
-                "target": {"id": str(finding.cwe), "toolComponent": {"name": "CWE", "index": 0}},
-                "kinds": ["superset"],
-            }
-        ],
+        "relationships": [{"target": target, "kinds": ["superset"]}],
     }
 
 
 def _taxonomy(findings: Iterable[Finding]) -> dict[str, Any]:
-    numbers = sorted({finding.cwe for finding in findings})
+    numbers = sorted({finding.cwe for finding in findings if finding.cwe})
     return {
         "name": "CWE",
         "organization": "MITRE",

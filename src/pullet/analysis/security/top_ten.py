@@ -88,7 +88,14 @@ def _by_cwe(categories: Mapping[str, str]) -> Mapping[int, str]:
     return {int(number): category for category, numbers in categories.items() for number in numbers.split()}
 
 
+_BEFORE_2022 = {1395: 1035}
+"""CWE -> what the list of 2021 has in its place, from before it had a number: known vulnerabilities of dependencies."""
 TOP_TEN_2021 = _by_cwe(_2021)
 """CWE -> category, `A03`."""
 TOP_TEN_2025 = _by_cwe(_2025)
 """CWE -> category, `A05`."""
+
+
+def in_2021(cwe: int) -> int:
+    """The number under which the list of 2021 has a CWE."""
+    return _BEFORE_2022.get(cwe, cwe)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pullet.analysis.security.top_ten import NAMES_2021, NAMES_2025, TOP_TEN_2021, TOP_TEN_2025
+from pullet.analysis.security.top_ten import NAMES_2021, NAMES_2025, TOP_TEN_2021, TOP_TEN_2025, in_2021
 
 _SHEET = "https://cheatsheetseries.owasp.org/cheatsheets/{}_Cheat_Sheet.html"
 _CWE = "https://cwe.mitre.org/data/definitions/{}.html"
@@ -179,7 +179,7 @@ def _weakness(line: str) -> Weakness:
     return Weakness(
         cwe,
         name,
-        TOP_TEN_2021.get(cwe, ""),
+        TOP_TEN_2021.get(in_2021(cwe), ""),
         TOP_TEN_2025.get(cwe, ""),
         tuple(_ASVS.format(requirement) for requirement in asvs.split()),
         tuple(_SHEET.format(sheet) for sheet in sheets.split()),
@@ -192,5 +192,5 @@ WEAKNESSES: Mapping[int, Weakness] = {each.cwe: each for each in map(_weakness, 
 def weakness(cwe: int) -> Weakness:
     """Of a CWE that an import names and the table does not, what the Top Ten says of it."""
     return WEAKNESSES.get(cwe) or Weakness(
-        cwe, f"CWE-{cwe}", TOP_TEN_2021.get(cwe, ""), TOP_TEN_2025.get(cwe, ""), (), ()
+        cwe, f"CWE-{cwe}", TOP_TEN_2021.get(in_2021(cwe), ""), TOP_TEN_2025.get(cwe, ""), (), ()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pullet.drivers.build.assets import AssetBuilder, Site
 from pullet.drivers.build.changes import values
 from pullet.drivers.build.commands import build_command, surroundings
 from pullet.drivers.build.environments import Environment, Environments
+from pullet.drivers.build.for_tests import ForTests, distributions, same_interpreter
 from pullet.drivers.build.inputs import TreeFiles, Wanted
 from pullet.drivers.build.interpreters import Choice, Interpreters
 from pullet.drivers.build.locks import Lock
@@ -31,7 +32,8 @@ from pullet.drivers.build.settings import BuildSettings, Deadline
 from pullet.drivers.build.workshop import Job, Workshop, too_long, write_file
 from pullet.drivers.confinement import Sandbox
 from pullet.drivers.process import ProcessRunner, last_lines
-from pullet.ports import Asked, LogSink
+from pullet.drivers.services import trees
+from pullet.ports import Asked, LogSink, PythonEnvironment
 
 _LOCK_NAME = "requirements.lock"
 
@@ -48,6 +50,7 @@ class UvBuilder:
         self._interpreters = Interpreters(runner, self._settings.environ, sandbox.can_show)
         self._resolver = Resolver(self._workshop)
         self._environments = Environments(self._workshop)
+        self._of_tests = ForTests(self._workshop, self._environments)
         self._assets = AssetBuilder(self._workshop)
 
     async def build(
@@ -61,10 +64,60 @@ class UvBuilder:
             except TimeoutError as err:
                 raise too_long(deadline, "") from err
 
+    async def for_tests(
+        self, release: ReleaseId, spec: AppSpec, tree: Path, artifact: Artifact | None, log: LogSink
+    ) -> PythonEnvironment:
+        deadline = Deadline(self._settings.time_limit)
+        with _disk_full_told():
+            try:
+                async with asyncio.timeout(deadline.limit + 5):
+                    environment = await self._for_tests(release, spec, tree, artifact, (log, deadline))
+            except TimeoutError as err:
+                raise too_long(deadline, "") from err
+            lock = await asyncio.to_thread(distributions, environment)
+            return PythonEnvironment(environment.python, lock, environment.digest)
+
+    async def _for_tests(
+        self,
+        release: ReleaseId,
+        spec: AppSpec,
+        tree: Path,
+        artifact: Artifact | None,
+        run: tuple[LogSink, Deadline],
+    ) -> Environment:
+        log, deadline = run
+        question = ask(spec, TreeFiles(tree))
+        choice = await self._choose(question)
+        bounds = values(spec, ChangeKind.BUILD_CONSTRAINT)
+        job = Job(release.environment.app, choice.interpreter, log, deadline, build_constraints=bounds)
+        await self._workshop.sweep(self._home.cache / "scratch")
+        if artifact is not None and (base := read_lock(Path(artifact.lock))) is not None:
+            interpreter = same_interpreter(await self._interpreters.all(), artifact, base, job.app)
+            return await self._of_tests.make(replace(job, interpreter=interpreter), question, base)
+
+        async def make(job: Job) -> Environment:
+            lock = self._resolver.recall(job, question, ()) or await self._resolver.resolve(job, question, None)
+            return await self._of_tests.make(job, question, lock)
+
+        note = self._note(release.environment.app, question, choice).with_suffix(".for-tests")
+        _, environment = await with_best(job, choice, note, spec.committed, make)
+        return environment
+
     async def capabilities(self) -> Sequence[Capability]:
         found = ", ".join(interpreter.version_text for interpreter in await self._interpreters.all())
         hint = "Install one, e.g. Debian's python3; without bubblewrap, one that every user can run."
         return (Capability("interpreters", bool(found), found or "none that apps could use", hint),)
+
+    async def copy(self, tree: Path, to: Path) -> None:
+        thread = asyncio.create_task(asyncio.to_thread(_copy, tree, to), name=f"copy:{tree}")
+        with _disk_full_told():
+            try:
+                await asyncio.shield(thread)
+            except asyncio.CancelledError:
+                while not thread.done():  # else it would go on writing where somebody clears away
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait({thread})
+                raise
 
     async def discard(self, environment_digests_in_use: frozenset[str]) -> int:
         with _disk_full_told():
@@ -187,6 +240,12 @@ class UvBuilder:
                 context=last_lines(err.output),
                 hint="It runs in the app's root with the app's Python first on PATH; try it there by hand.",
             ) from err
+
+
+def _copy(tree: Path, to: Path) -> None:
+    to.mkdir(parents=True)
+    trees.refuse_where_it_cannot_fit(trees.size(tree), to)
+    trees.copy(tree, to)
 
 
 def _said(spec: AppSpec) -> Iterator[str]:

@@ -8,6 +8,7 @@ named by their hash; where anything was built, foreign code ran, and the environ
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import shutil
@@ -23,9 +24,13 @@ from pullet.drivers.build.interpreters import Interpreter
 from pullet.drivers.build.locks import Lock, digest
 from pullet.drivers.build.uv import BUILD_CONSTRAINTS, Uv
 from pullet.drivers.build.workshop import Job, NeedsBuild, Workshop, until_error, write_lines
+from pullet.drivers.listing import inside
 
 _FORMAT = "1"  # part of every digest: raise it when environments shall be made anew
 _WHAT = "Could not install the dependencies"
+_FOR_TESTS = 48 * 3600.0
+"""Seconds for which an environment is spared since tests were last given it: no release names it, and the next commit
+most likely wants it again. Longer than any run of tests."""
 
 
 @dataclass(frozen=True)
@@ -142,11 +147,33 @@ class Environments:
         folder.rename(garbage)
         return garbage
 
+    @property
+    def _notes(self) -> Path:
+        """One empty file a digest; on disk, as `pullet test` is a process of its own."""
+        return self.workshop.home.cache / "for-tests"
+
+    def keep(self, environment: Environment) -> None:
+        """Tests are given it: `discard` spares it for two days from now."""
+        self._notes.mkdir(parents=True, exist_ok=True)
+        (self._notes / environment.digest).touch()
+
+    def _for_tests(self) -> set[str]:
+        """Digests of those that tests were given lately."""
+        now, lately = time.time(), set()
+        for note in inside([self._notes]):
+            with contextlib.suppress(FileNotFoundError):
+                if abs(now - note.stat().st_mtime) < _FOR_TESTS:
+                    lately.add(note.name)
+                else:
+                    note.unlink()
+        return lately
+
     async def discard(self, in_use: frozenset[str]) -> int:
-        """Remove those that no release uses and that were not handed out just now; return the bytes freed."""
+        """Remove those that no release and no test uses and that were not handed out just now; return the bytes
+        freed."""
         now, keep = time.monotonic(), self.workshop.settings.keep_unused
         self._handed_out = {name: at for name, at in self._handed_out.items() if now - at < keep}
-        kept = in_use | self._handed_out.keys()
+        kept = in_use | self._handed_out.keys() | self._for_tests()
         unused = [folder for folder in _complete(self._folder) if folder.name not in kept]
         freed = sum([await asyncio.to_thread(_remove, self._retire(folder)) for folder in unused])
         await self.workshop.sweep(self._folder)

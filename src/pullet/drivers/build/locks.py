@@ -100,10 +100,10 @@ def from_uv(text: str, place: str, *, local_prefix: str = "") -> tuple[str, ...]
     return checked(lines, place)
 
 
-def from_pipfile_lock(document: Mapping[str, Any], place: str) -> Lock:
-    """`default` of a Pipfile.lock, packages and hashes as they are."""
+def from_pipfile_lock(document: Mapping[str, Any], place: str, section: str = "default") -> Lock:
+    """`default` or `develop` of a Pipfile.lock, packages and hashes as they are."""
     entries = [
-        pipfile_line(str(name), entry, place, hashes=True) for name, entry in dict(document.get("default", {})).items()
+        pipfile_line(str(name), entry, place, hashes=True) for name, entry in dict(document.get(section, {})).items()
     ]
     indexes = pipfile_indexes(dict(document.get("_meta", {})).get("sources", []))
     return Lock(checked(sorted(entries), place), indexes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from packaging.markers import InvalidMarker, Marker, default_environment
@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pullet.domain.errors import BuildFailed
+from pullet.drivers.build.development import poetry_dependencies
 from pullet.drivers.build.inputs import Indexes, refused
 from pullet.drivers.build.interpreters import specifiers
 from pullet.drivers.build.locks import Lock, checked, out_of_date
@@ -21,19 +22,25 @@ from pullet.drivers.build.projects import git_url
 _Table = Mapping[str, Any]
 
 
-def from_poetry_lock(lock: _Table, pyproject: _Table, version: tuple[int, int, int], place: str) -> Lock:
-    """Raises BuildFailed where the lock lacks what pyproject.toml asks for, or installs from a path."""
+def from_poetry_lock(
+    lock: _Table, pyproject: _Table, version: tuple[int, int, int], place: str, groups: Sequence[str] = ()
+) -> Lock:
+    """`groups`: of the project, besides what it needs itself.
+
+    Raises BuildFailed where the lock lacks what pyproject.toml asks for, or installs from a path.
+    """
     packages: list[_Table] = [package for package in lock.get("package", ()) if isinstance(package, dict)]
     environment = _environment(version)
     if not packages and "package" in lock:
         raise BuildFailed(f"{place} has no packages", hint="Run `poetry lock` and commit it.")
-    roots = list(_roots(pyproject))
+    more = [each for group in groups for each in poetry_dependencies(pyproject, group).items()]
+    roots = [*_roots(pyproject), *((canonicalize_name(name), entry) for name, entry in more)]
     present = {canonicalize_name(str(package["name"])) for package in packages}
     missing = [name for name, entry in roots if name not in present and not _optional(entry)]
     if missing:
         raise out_of_date(place, "pyproject.toml", missing, "poetry lock")
     grouped = any("groups" in package for package in packages)
-    chosen = _of_main_group(packages) if grouped else _reached(packages, roots, environment)
+    chosen = _of_groups(packages, {"main", *groups}) if grouped else _reached(packages, roots, environment)
     indexes = [str(p["source"]["url"]) for p in chosen if dict(p.get("source", {})).get("type") == "legacy"]
     entries = [_entry(package, lock, place) for package in chosen]
     return Lock(checked(sorted(entries), place), Indexes(extra=tuple(dict.fromkeys(indexes))))
@@ -69,8 +76,8 @@ def _optional(entry: object) -> bool:
     return isinstance(entry, Mapping) and bool(entry.get("optional"))
 
 
-def _of_main_group(packages: Iterable[_Table]) -> list[_Table]:
-    return [package for package in packages if "main" in package.get("groups", ()) and not package.get("optional")]
+def _of_groups(packages: Iterable[_Table], groups: set[str]) -> list[_Table]:
+    return [each for each in packages if groups.intersection(each.get("groups", ())) and not each.get("optional")]
 
 
 def _reached(packages: list[_Table], roots: Iterable[tuple[str, Any]], environment: dict[str, str]) -> list[_Table]:
@@ -137,9 +144,7 @@ def _fitting(packages: list[_Table], environment: dict[str, str], entry: _Table)
 
 def _entry(package: _Table, lock: _Table, place: str) -> str:
     name, source = str(package["name"]), dict(package.get("source", {}))
-    markers = package.get("markers", "")
-    if isinstance(markers, Mapping):
-        markers = markers.get("main", "")
+    markers = _marker(package)
     marker = f" ; {markers}" if markers else ""
     match source.get("type", "legacy"):
         case "git":
@@ -153,6 +158,17 @@ def _entry(package: _Table, lock: _Table, place: str) -> str:
             return f"{name} @ {source['url']}{marker}{_hashes(package, lock)}"
         case other:
             raise refused(place, f"{name}: {other} {source.get('url', '')}", "installs from a path")
+
+
+def _marker(package: _Table) -> str:
+    """Poetry may give one a group; the app's own counts where the package is of it."""
+    markers, groups = package.get("markers", ""), package.get("groups", ("main",))
+    if not isinstance(markers, Mapping):
+        return str(markers)
+    if "main" in groups:
+        return str(markers.get("main", ""))
+    of_each = [str(markers.get(group, "")) for group in groups]
+    return "" if "" in of_each else " or ".join(f"({marker})" for marker in of_each)
 
 
 def _hashes(package: _Table, lock: _Table) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import json
 import posixpath
 import shutil
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pullet.domain.app import AppSpec, DependencyKind, Server
 from pullet.domain.command import Command
 from pullet.domain.errors import BuildFailed, CommandFailed
 from pullet.drivers.build.changes import asked, changed_spec, changed_wanted, is_replaced, replaced
+from pullet.drivers.build.development import extras_of, groups_of, poetry_groups
 from pullet.drivers.build.explain import failure, needs_build, needs_other_python
 from pullet.drivers.build.inputs import Indexes, TreeFiles, Wanted, inside
 from pullet.drivers.build.locks import Lock, digest, entry_name, from_pipfile_lock, from_uv, out_of_date, parse_lock
@@ -33,9 +34,8 @@ from pullet.drivers.build.uv import BUILD_CONSTRAINTS, CONSTRAINTS, OVERRIDES
 from pullet.drivers.build.workshop import Job, NeedsBuild, Workshop, until_error, write_file, write_lines
 
 _FORMAT = "1"  # part of every key: raise it when the same inputs shall be resolved anew
-_ALWAYS = (str(Server.GRANIAN),)
+ALWAYS = (str(Server.GRANIAN),)
 """Of today in any case: its former versions cannot be told all that they have to, and it needs next to nothing."""
-_WHAT = "Could not resolve the dependencies"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class Question:
     @property
     def project_file(self) -> str:
         return posixpath.normpath(posixpath.join(self.spec.root, "pyproject.toml"))
+
+    @property
+    def lock_project_file(self) -> str:
+        """Of the folder that the lock is in: the workspace's own."""
+        return posixpath.join(posixpath.dirname(self.path), "pyproject.toml")
 
     def key(self, app: str, interpreter: str, sources: Mapping[str, str]) -> str:
         """Equal keys, equal answers. The app is a part: a resolution may run its code, which might lie."""
@@ -91,6 +96,10 @@ def ask(spec: AppSpec, files: TreeFiles) -> Question:
 @dataclass
 class Resolver:
     workshop: Workshop
+    what: str = "Could not resolve the dependencies"
+    """What its failures begin with."""
+    always: tuple[str, ...] = ALWAYS
+    """Packages that are of today whatever date is asked for."""
 
     def recall(self, job: Job, question: Question, kept: tuple[Path, ...]) -> Lock | None:
         """The answer that was given before, from the release's own folder or the store of answers; starts nothing."""
@@ -104,7 +113,7 @@ class Resolver:
     async def resolve(self, job: Job, question: Question, previous: Lock | None) -> Lock:
         """A new answer, kept. Raises BuildFailed, DiskFull."""
         if question.wanted is not None:
-            lock = await self._compile(job, question, question.wanted, previous)
+            lock = await self.compile(job, question, question.wanted, previous)
         else:
             exact = await self._translate(job, question)
             lock = await self._with_extra(job, question, exact, previous)
@@ -121,25 +130,54 @@ class Resolver:
     async def _translate(self, job: Job, question: Question) -> Lock:
         files, path = question.files, question.path
         if question.kind is DependencyKind.UV_LOCK:
-            return await self._export(job, question)
+            return await self._export(job, question, question.project_file)
         if question.kind is DependencyKind.POETRY_LOCK:
             pyproject = files.read_toml(question.project_file)
             return from_poetry_lock(files.read_toml(path), pyproject, job.interpreter.version, path)
+        return self._pipfile(question, "default")
+
+    def _pipfile(self, question: Question, section: str) -> Lock:
+        path = question.path
         try:
-            document = json.loads(files.read(path))
+            document = json.loads(question.files.read(path))
         except ValueError as err:
             raise BuildFailed(f"{path} is not valid JSON", context=str(err), hint="Run `pipenv lock`.") from err
-        return from_pipfile_lock(document if isinstance(document, dict) else {}, path)
+        return from_pipfile_lock(document if isinstance(document, dict) else {}, path, section)
 
-    async def _export(self, job: Job, question: Question) -> Lock:
+    async def pinned(self, job: Job, question: Question) -> Lock | None:
+        """What the lock file has for tests, with what the app itself needs; None where it has nothing of the kind."""
+        if question.kind is DependencyKind.UV_LOCK:
+            for path in dict.fromkeys((question.project_file, question.lock_project_file)):
+                pyproject = question.files.read_toml(path)
+                groups, extras = groups_of(pyproject), extras_of(pyproject)
+                if groups or extras:
+                    return await self._export(job, question, path, groups, extras)
+        if question.kind is DependencyKind.POETRY_LOCK:
+            files, pyproject = question.files, question.files.read_toml(question.project_file)
+            groups = poetry_groups(pyproject)
+            lock = files.read_toml(question.path)
+            return from_poetry_lock(lock, pyproject, job.interpreter.version, question.path, groups) if groups else None
+        if question.kind is DependencyKind.PIPFILE_LOCK:
+            return self._pipfile(question, "develop")
+        return None
+
+    async def _export(
+        self,
+        job: Job,
+        question: Question,
+        project: str,
+        groups: Sequence[str] = (),
+        extras: Sequence[str] = (),
+    ) -> Lock:
         """Of the repository uv sees copies of two files, nothing else: no configuration, no link, no code."""
-        files, lock_folder = question.files, posixpath.dirname(question.path)
-        pyproject = files.read_toml(question.project_file)
+        files = question.files
+        pyproject = files.read_toml(project)
         check_fresh(files.read_toml(question.path), pyproject, question.path)
         async with self.workshop.scratch() as scratch:
-            for path in {question.path, posixpath.join(lock_folder, "pyproject.toml"), question.project_file}:
+            for path in {question.path, question.lock_project_file, project}:
                 write_file(scratch / path, files.read(path))
-            command = self.workshop.uv.export(job.interpreter.path, scratch / posixpath.dirname(question.project_file))
+            place = scratch / posixpath.dirname(project)
+            command = self.workshop.uv.export(job.interpreter.path, place, groups, extras)
             done = await self.workshop.judged(quiet(job), command, what=f"Could not read {question.path}")
         return Lock(from_uv(done.text, question.path), declared_indexes(pyproject))
 
@@ -156,9 +194,10 @@ class Resolver:
         kept = replace(exact, entries=tuple(entry for entry in exact.entries if entry not in gone))
         pins = tuple(entry.partition(" --hash")[0] for entry in kept.entries)
         wanted = Wanted(requirements=extra, constraints=pins, indexes=exact.indexes)
-        return kept.with_more(await self._compile(job, question, wanted, previous))
+        return kept.with_more(await self.compile(job, question, wanted, previous))
 
-    async def _compile(self, job: Job, question: Question, wanted: Wanted, previous: Lock | None) -> Lock:
+    async def compile(self, job: Job, question: Question, wanted: Wanted, previous: Lock | None) -> Lock:
+        """What uv finds for `wanted`; of `question` only the tree and the spec count. Raises BuildFailed, DiskFull."""
         if not wanted.requirements and not wanted.projects:
             return Lock((), wanted.indexes)
         wanted = _of_its_time(question.spec, wanted)
@@ -167,7 +206,7 @@ class Resolver:
             await asyncio.to_thread(_lay_out, scratch, question.files.top, wanted, preferred)
             write_lines(scratch / BUILD_CONSTRAINTS, job.build_constraints)
             text = await self._compiled(job, scratch, wanted)
-            return Lock(from_uv(text, _WHAT, local_prefix=f"{scratch}/tree"), wanted.indexes)
+            return Lock(from_uv(text, self.what, local_prefix=f"{scratch}/tree"), wanted.indexes)
 
     async def _compiled(self, job: Job, scratch: Path, wanted: Wanted) -> str:
         """Wheels only, as Pullet itself; where that cannot be, again with builds allowed, confined."""
@@ -179,11 +218,11 @@ class Resolver:
                 if job.wheels_only and (needs_build(err.output) or needs_other_python(err.output)):
                     raise NeedsBuild from err
                 if not needs_build(err.output) and not _from_git(wanted):
-                    raise failure(err.output, _WHAT) from err
+                    raise failure(err.output, self.what) from err
                 job.log("A dependency has no wheel for this Python: its metadata is built, confined.")
         command = self._command(job, scratch, wanted, foreign=True)
         self.workshop.sandbox.hand_over(scratch, job.app)
-        done = await self.workshop.judged(quiet(job), command, (scratch, _cache_of(command)), what=_WHAT)
+        done = await self.workshop.judged(quiet(job), command, (scratch, _cache_of(command)), what=self.what)
         return done.text
 
     def _command(self, job: Job, scratch: Path, wanted: Wanted, *, foreign: bool) -> Command:
@@ -193,7 +232,7 @@ class Resolver:
         newest = wanted.exclude_newer
         python = job.interpreter.path
         return uv.compile(
-            python, scratch, wanted.indexes, files=files, build=foreign, exclude_newer=newest, always=_ALWAYS
+            python, scratch, wanted.indexes, files=files, build=foreign, exclude_newer=newest, always=self.always
         )
 
 
@@ -206,7 +245,7 @@ def _within(requirement: str, locked: Container[str]) -> str:
 
 def _of_its_time(spec: AppSpec, wanted: Wanted) -> Wanted:
     """Servers that Pullet adds to what is resolved as of a date: of then too, with what they need."""
-    added = [line for line in spec.dependencies.extra if requirement_name(line) in set(Server) - set(_ALWAYS)]
+    added = [line for line in spec.dependencies.extra if requirement_name(line) in set(Server) - set(ALWAYS)]
     if not wanted.exclude_newer:
         return wanted
     lines = (_within(line, [requirement_name(line)]) if line in added else line for line in wanted.requirements)

@@ -53,10 +53,16 @@ class Uv:
         argv += [] if build else ["--no-build"]
         return self._command(argv, scratch, indexes)
 
-    def export(self, python: str, project: Path) -> Command:
-        """What the project's uv.lock pins, as requirement lines with hashes; the lock is never changed."""
-        argv = ["export", "--frozen", "--no-dev", "--no-emit-local", "--no-header", "--no-annotate"]
+    def export(self, python: str, project: Path, groups: Sequence[str] = (), extras: Sequence[str] = ()) -> Command:
+        """What the project's uv.lock pins, as requirement lines with hashes; the lock is never changed.
+
+        `groups`, `extras`: of the project, besides what it needs itself.
+        """
+        argv = ["export", "--frozen", "--no-default-groups" if groups else "--no-dev"]
+        argv += ["--no-emit-local", "--no-header", "--no-annotate"]
         argv += ["--format", "requirements.txt", "--python", python]
+        argv += [word for name in groups for word in ("--group", name)]
+        argv += [word for name in extras for word in ("--extra", name)]
         return self._command(argv, project)
 
     def venv(self, python: str, target: Path) -> Command:
@@ -82,6 +88,10 @@ class Uv:
         """One package, as a wheel and without what it depends on, into a folder that is no environment."""
         argv = ["pip", "install", "--python", python, "--target", str(target), "--no-deps", "--no-build", requirement]
         return self._command(argv, target)
+
+    def pip(self, words: Sequence[str], folder: Path) -> Command:
+        """`uv pip` with these words, run in `folder`."""
+        return self._command(["pip", *words], folder)
 
     def _command(
         self,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from pullet.domain.errors import DiskFull
+from pullet.drivers.removing import remove_folder
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -26,7 +26,7 @@ def remove_tree(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink(missing_ok=True)
     elif path.exists():
-        shutil.rmtree(path)
+        remove_folder(path)
 
 
 @contextlib.contextmanager

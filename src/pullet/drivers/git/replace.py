@@ -7,11 +7,11 @@ app puts in the way.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from pathlib import Path
 
 from pullet.drivers.git.manifest import Recorded, from_stat
+from pullet.drivers.removing import remove_folder
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -72,5 +72,5 @@ def _move(source: Path, folder: int, name: str) -> None:
     try:
         os.rename(source, name, dst_dir_fd=folder)
     except IsADirectoryError:
-        shutil.rmtree(name, dir_fd=folder)
+        remove_folder(name, dir_fd=folder)
         os.rename(source, name, dst_dir_fd=folder)

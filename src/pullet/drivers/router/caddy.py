@@ -65,6 +65,7 @@ class CaddyRouter:
         caddy: Path | None = None,
     ) -> None:
         self._home = home
+        self._port = port
         self._supervisor = supervisor
         self._user = user if os.geteuid() == 0 else None
         self._given = caddy
@@ -116,6 +117,9 @@ class CaddyRouter:
                 await asyncio.to_thread(self._check_ports)
                 await self._start(folder)
             await self._end(other for other in self._folders() if other != folder)
+
+    def url(self, host: str) -> str:
+        return f"http://{normal_host(host)}:{self._port}"
 
     async def stop(self) -> None:
         async with self._starting:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pullet.domain.home import Home
 from pullet.domain.identity import EnvironmentKey, InstanceId, slug
 from pullet.drivers.listing import below, inside
+from pullet.drivers.removing import remove_folder
 
 _RECORD_LIMIT = 1 << 18  # bytes
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -47,7 +48,8 @@ class SocketFolder:
         return self.path / "ready"
 
     def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            remove_folder(self.path)
 
     def recorded(self) -> tuple[str, ...]:
         """The modules that the running release uses, as the app itself tells: names, and no more than names."""

@@ -11,7 +11,7 @@ from pullet.analysis.security.redacting import without_secrets
 from pullet.domain.errors import PulletError
 from pullet.domain.security import Basis, Coverage, EngineReport, Finding
 from pullet.drivers.security.advisories import Advisories
-from pullet.drivers.security.remembering import Memory, PerFile
+from pullet.drivers.security.remembering import Memory, PerFile, Remembered
 from pullet.drivers.security.subjects import every_file, frameworks, sort_out
 from pullet.ports.assessing import Engine, Examined, Subject
 from pullet.ports.common import LogSink
@@ -42,10 +42,13 @@ class EngineAssessor:
     async def examine(self, subject: Subject, log: LogSink) -> Examined:
         subject = await asyncio.to_thread(_surveyed, subject)
         turns = asyncio.Semaphore(_AT_A_TIME)
+        remembered = self._memory.of(subject) if self._memory is not None else None
         reasons = {engine.part: engine.left_out(subject) for engine in self._engines}
         async with asyncio.TaskGroup() as tasks:
             work = [
-                tasks.create_task(self._report(engine, subject, log, turns), name=f"assess:{subject.app}:{engine.part}")
+                tasks.create_task(
+                    self._report(engine, subject, remembered, log, turns), name=f"assess:{subject.app}:{engine.part}"
+                )
                 for engine in self._engines
                 if not reasons[engine.part]
             ]
@@ -56,11 +59,13 @@ class EngineAssessor:
         if self._advisories is not None:
             await self._advisories.refresh()
 
-    async def _report(self, engine: Engine, subject: Subject, log: LogSink, turns: asyncio.Semaphore) -> EngineReport:
+    async def _report(
+        self, engine: Engine, subject: Subject, remembered: Remembered | None, log: LogSink, turns: asyncio.Semaphore
+    ) -> EngineReport:
         async with turns:
             started = time.monotonic()
             try:
-                report = await self._asked(engine, subject, log)
+                report = await self._asked(engine, subject, remembered, log)
             except PulletError as err:
                 report = EngineReport(engine.part, gap=_why(err))
             except Exception as err:
@@ -69,12 +74,14 @@ class EngineAssessor:
         log(_told(report))
         return report
 
-    async def _asked(self, engine: Engine, subject: Subject, log: LogSink) -> EngineReport:
+    async def _asked(
+        self, engine: Engine, subject: Subject, remembered: Remembered | None, log: LogSink
+    ) -> EngineReport:
         async def ask(narrowed: Subject) -> EngineReport:
             return await self._refined(await engine.assess(narrowed, log), narrowed)
 
-        if self._memory is not None and isinstance(engine, PerFile):
-            return await self._memory.assess(engine, subject, ask)
+        if remembered is not None and isinstance(engine, PerFile):
+            return await remembered.assess(engine, ask)
         return await ask(subject)
 
     async def _refined(self, report: EngineReport, subject: Subject) -> EngineReport:

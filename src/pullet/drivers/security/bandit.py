@@ -11,6 +11,8 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from pullet.drivers.security.workbench import Errand, Workbench, interpreter
 from pullet.ports.assessing import Subject
 from pullet.ports.common import LogSink
 
+_BESIDE = Path(sys.executable).parent / "bandit"
 _AT_A_TIME = 500  # files a run
 _MISSED_SHOWN = 100
 _OPTIONS = ("-f", "json", "-q", "--ignore-nosec", "--exit-zero", "-x", "none")
@@ -43,6 +46,9 @@ class BanditEngine:
     def files(self, subject: Subject) -> Sequence[str]:
         return [path for path in _paths(subject) if subject.only is None or path in subject.only]
 
+    def program(self) -> Path | None:
+        return _program()
+
     async def assess(self, subject: Subject, log: LogSink) -> EngineReport:  # noqa: ARG002
         """Raises AssessmentFailed."""
         paths = self.files(subject)
@@ -59,9 +65,16 @@ class BanditEngine:
             self.part,
             tuple(findings),
             (Coverage("files", len(paths) - len(unread), len(paths), missed),),
-            tool=(await self._run(subject, "--version")).decode("utf-8", "replace").partition("\n")[0],
+            tool=await self._version(subject) if paths else "",
             checked=CWES,
         )
+
+    async def _version(self, subject: Subject) -> str:
+        """To start it for that would take as long as to look at a few files."""
+        if _program() == _BESIDE:
+            with suppress(PackageNotFoundError):
+                return f"bandit {version('bandit')}"
+        return (await self._run(subject, "--version")).decode("utf-8", "replace").partition("\n")[0]
 
     async def _run(self, subject: Subject, *arguments: str) -> bytes:
         found = _program()
@@ -72,8 +85,7 @@ class BanditEngine:
 
 
 def _program() -> Path | None:
-    beside = Path(sys.executable).parent / "bandit"
-    found = str(beside) if beside.exists() else shutil.which("bandit")
+    found = str(_BESIDE) if _BESIDE.exists() else shutil.which("bandit")
     return Path(found) if found else None
 
 

@@ -1,4 +1,4 @@
-"""Engine `sbom`: the bill of materials of what is installed, CycloneDX 1.6, by cyclonedx-py.
+"""Engine `sbom`: the bill of materials, CycloneDX 1.6: of what is installed by cyclonedx-py, else of what is locked.
 
 cyclonedx-py asks an interpreter for its path. It is given a script that names the folders of the environment instead:
 nothing of the app runs, so nothing of it can leave itself out. It does not check its own answer against the schema: for
@@ -14,9 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pullet import __version__
+from pullet.analysis.security.listed import Kind
+from pullet.analysis.security.materials import listed_bill
 from pullet.domain.errors import AssessmentFailed
 from pullet.domain.security import Coverage, EngineReport
-from pullet.drivers.security.inventory import contents
+from pullet.drivers.security.inventory import contents, listing, lists_any, unresolved
 from pullet.drivers.security.workbench import Errand, Workbench, interpreter, program
 from pullet.ports.assessing import Subject
 from pullet.ports.common import LogSink
@@ -33,10 +36,12 @@ class SbomEngine:
         self._workbench = workbench
 
     def left_out(self, subject: Subject) -> str:
-        return "" if subject.python is not None else "nothing is installed"
+        return "" if subject.python is not None or lists_any(subject) else "nothing is installed or listed"
 
     async def assess(self, subject: Subject, log: LogSink) -> EngineReport:  # noqa: ARG002
         """Raises AssessmentFailed."""
+        if subject.python is None:
+            return await self._of_lists(subject)
         there = await contents(self._workbench, subject)
         text = await self._made(subject, there.sites)
         document, components = await asyncio.to_thread(_read, text)
@@ -44,6 +49,16 @@ class SbomEngine:
         coverage = Coverage("packages", min(components, wanted), wanted, there.missed[:_SHOWN])
         tool = f"cyclonedx-py, CycloneDX {document['specVersion']}"
         return EngineReport(self.part, (), (coverage,), tool=tool, document=text)
+
+    async def _of_lists(self, subject: Subject) -> EngineReport:
+        """What has no version in any file is not in the bill, which is then not whole."""
+        known = await listing(self._workbench, subject)
+        packages = [each for each in known.lines if each.version and each.kind in (Kind.PINNED, Kind.FETCHED)]
+        text = listed_bill(packages, __version__)
+        count, missed = len({(each.name, each.version) for each in packages}), unresolved(known)
+        excused = tuple((path, "lies among the tests") for path in known.among_tests)
+        coverage = Coverage("packages", count, count + len(missed), missed[:_SHOWN], excused[:_SHOWN])
+        return EngineReport(self.part, (), (coverage,), tool="Pullet, CycloneDX 1.6", document=text)
 
     async def _made(self, subject: Subject, sites: Sequence[Path]) -> str:
         async with self._workbench.folder(subject) as folder:

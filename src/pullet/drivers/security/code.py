@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pullet.analysis.security.rules import LEFT_OUT, RULES, fix_for
@@ -68,6 +68,9 @@ class CodeEngine:
         found = [*_modules(subject), *_scripts(subject)]
         return [path for path in found if subject.only is None or path in subject.only]
 
+    def program(self) -> Path:
+        return program("ruff")
+
     async def assess(self, subject: Subject, log: LogSink) -> EngineReport:  # noqa: ARG002
         """Raises AssessmentFailed where ruff ends without an answer for more than a few files."""
         files = await asyncio.to_thread(self.files, subject)
@@ -81,7 +84,7 @@ class CodeEngine:
             self.part,
             tuple(told.findings),
             (Coverage("files", len(files) - len(told.unread), len(files), missed),),
-            tool=await self._version(subject),
+            tool=await self._version(subject) if files else "",
             checked=CWES,
         )
 
@@ -120,7 +123,8 @@ def _modules(subject: Subject) -> tuple[str, ...]:
 
 def _scripts(subject: Subject) -> Iterable[str]:
     """Files without a suffix whose first line names Python. Blocking."""
-    return [path for path in subject.files if "." not in PurePosixPath(path).name and _is_script(subject.tree / path)]
+    names = ((path, path.rpartition("/")[2]) for path in subject.files)
+    return [path for path, name in names if "." not in name and _is_script(subject.tree / path)]
 
 
 def _is_script(path: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from pullet.domain.codec import from_json
 from pullet.domain.errors import AssessmentFailed, MalformedData
 from pullet.domain.security import Coverage, EngineReport, Finding
+from pullet.drivers.security.subjects import settings_module
 from pullet.drivers.security.workbench import Workbench
 from pullet.ports.assessing import Subject
 from pullet.ports.common import LogSink
@@ -34,7 +35,7 @@ class ConfigurationEngine:
                 "tree": str(subject.tree),
                 "files": [path for path in subject.files if PurePosixPath(path).suffix == ".py"],
                 "root": subject.spec.root if subject.spec else ".",
-                "module": variables.get("DJANGO_SETTINGS_MODULE", ""),
+                "module": settings_module(variables),
                 "variables": variables,
                 "frameworks": sorted(subject.frameworks),
             },

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pullet.analysis.security.advisories import CWES, findings
 from pullet.analysis.security.listed import Kind
 from pullet.domain.security import Coverage, EngineReport, Finding, Spot
 from pullet.drivers.security.advisories import Advisories
 from pullet.drivers.security.advisory_index import Known
-from pullet.drivers.security.inventory import Contents, Listing, contents, listed_in, listing, lists_any, unresolved
+from pullet.drivers.security.inventory import (
+    Contents,
+    Imports,
+    Listing,
+    contents,
+    imports,
+    listed_in,
+    listing,
+    lists_any,
+    unresolved,
+)
 from pullet.drivers.security.workbench import Workbench
 from pullet.ports.assessing import Subject
 from pullet.ports.common import LogSink
@@ -24,7 +34,9 @@ class _Package:
     name: str
     version: str
     spot: Spot
-    imported: bool | None
+    modules: tuple[str, ...] = ()
+    """Names under which code imports it, where they are known."""
+    imported: bool | None = None
 
 
 class DependenciesEngine:
@@ -49,6 +61,9 @@ class DependenciesEngine:
             packages, missed = _locked(listed), unresolved(listed)
         known = await asyncio.to_thread(self._advisories.look_up, {package.name for package in packages})
         found = await asyncio.to_thread(_matched, packages, known)
+        if found:  # only then it matters whether the code uses the package, and all of it is read for that
+            used = await imports(self._workbench, subject)
+            found = await asyncio.to_thread(_matched, [_with_use(each, used) for each in packages], known)
         state = await asyncio.to_thread(self._advisories.state)
         excused = tuple((path, "lies among the tests") for path in listed.among_tests)
         return EngineReport(
@@ -69,6 +84,10 @@ def _read(records: int, known: Known) -> Coverage:
     return Coverage("advisories", records, records + len(known.unread), tuple(known.unread[:_SHOWN]))
 
 
+def _with_use(package: _Package, used: Imports) -> _Package:
+    return replace(package, imported=used.uses(package.name, package.modules))
+
+
 def _matched(packages: Sequence[_Package], known: Known) -> tuple[Finding, ...]:
     return tuple(
         finding
@@ -80,7 +99,7 @@ def _matched(packages: Sequence[_Package], known: Known) -> tuple[Finding, ...]:
 def _installed(there: Contents, listed: Listing, fallback: str) -> list[_Package]:
     places = _places(listed)
     return [
-        _Package(each.name, each.version, places.get(each.name, Spot(fallback)), listed.uses(each.name, each.modules))
+        _Package(each.name, each.version, places.get(each.name, Spot(fallback)), modules=each.modules)
         for each in there.installed
     ]
 
@@ -90,7 +109,7 @@ def _locked(listed: Listing) -> list[_Package]:
     packages: dict[tuple[str, str], _Package] = {}
     for each in listed.lines:
         if each.name and each.version and each.kind in (Kind.PINNED, Kind.FETCHED):
-            package = _Package(each.name, each.version, Spot(each.path, each.line), listed.uses(each.name))
+            package = _Package(each.name, each.version, Spot(each.path, each.line))
             packages.setdefault((each.name, each.version), package)
     return list(packages.values())
 

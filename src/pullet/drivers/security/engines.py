@@ -12,6 +12,8 @@ from pullet.drivers.security.code import CodeEngine
 from pullet.drivers.security.configuration import ConfigurationEngine
 from pullet.drivers.security.dependencies import DependenciesEngine
 from pullet.drivers.security.flow import FlowEngine
+from pullet.drivers.security.framework import FrameworkEngine
+from pullet.drivers.security.history import HistoryEngine
 from pullet.drivers.security.licences import LicencesEngine
 from pullet.drivers.security.live.engine import LiveEngine
 from pullet.drivers.security.locating import Blaming, Locating
@@ -19,6 +21,7 @@ from pullet.drivers.security.packages import PackagesEngine
 from pullet.drivers.security.remembering import Memory
 from pullet.drivers.security.reports import ReportsEngine
 from pullet.drivers.security.secrets import SecretsEngine
+from pullet.drivers.security.semgrep import SemgrepEngine
 from pullet.drivers.security.workbench import Workbench
 
 
@@ -26,7 +29,9 @@ def assessor(workbench: Workbench, advisories: Advisories, memory: Path) -> Engi
     """All engines on one bench. `memory`: a folder of Pullet's own, for what was said before."""
     engines = (
         ConfigurationEngine(workbench),
+        FrameworkEngine(workbench),
         SecretsEngine(workbench),
+        HistoryEngine(workbench, memory),
         DependenciesEngine(workbench, advisories),
         PackagesEngine(workbench),
         LicencesEngine(workbench),
@@ -34,6 +39,7 @@ def assessor(workbench: Workbench, advisories: Advisories, memory: Path) -> Engi
         FlowEngine(workbench),
         CodeEngine(workbench),
         BanditEngine(workbench),
+        SemgrepEngine(workbench),
         ReportsEngine(workbench),
         LiveEngine(workbench),
     )

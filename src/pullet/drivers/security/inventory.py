@@ -19,6 +19,7 @@ from pullet.drivers.security.workbench import Workbench
 from pullet.ports.assessing import Subject
 
 _LISTED = "pullet.drivers.security.asked.dependencies"
+_IMPORTED = "pullet.drivers.security.asked.imports"
 _INSTALLED = "pullet.drivers.security.asked.installed"
 _TESTS = re.compile(r"(^|/)(tests?|testing|fixtures)/")
 
@@ -30,23 +31,29 @@ class Listing:
     lines: tuple[Listed, ...]
     more: int
     """Lines beyond those."""
-    imports: frozenset[str]
-    """Top modules that the code imports."""
-    unread: int
-    """Python files whose imports are not known."""
     among_tests: tuple[str, ...]
     """Files that list what test data need, which is never installed."""
+
+
+@dataclass(frozen=True)
+class Imports:
+    """What the repository's code imports."""
+
+    modules: frozenset[str]
+    """Top modules."""
+    unread: int
+    """Python files of which it is not known."""
 
     def uses(self, name: str, modules: tuple[str, ...] = ()) -> bool | None:
         """Whether the code imports the package; None: not known."""
         guessed = {name.replace("-", "_"), *modules}
-        if self.imports & guessed or name in self.distributions:
+        if self.modules & guessed or name in self.distributions:
             return True
         return False if modules and not self.unread else None
 
     @cached_property
     def distributions(self) -> frozenset[str]:
-        known = (distribution_of(module) for module in self.imports)
+        known = (distribution_of(module) for module in self.modules)
         return frozenset(canonicalize_name(each) for each in known if each)
 
 
@@ -71,9 +78,19 @@ async def listing(workbench: Workbench, subject: Subject) -> Listing:
     told = await workbench.ask(subject, _LISTED, {"tree": str(subject.tree), "files": files})
     try:
         lines = tuple(from_json(Listed, each) for each in told["listed"])
-        return Listing(lines, int(told["more"]), frozenset(map(str, told["imports"])), int(told["unread"]), tests)
+        return Listing(lines, int(told["more"]), tests)
     except (MalformedData, KeyError, TypeError, ValueError) as err:
         raise AssessmentFailed("What is told of the dependencies cannot be read", context=str(err)) from err
+
+
+async def imports(workbench: Workbench, subject: Subject) -> Imports:
+    """Every Python file is parsed for it. Raises AssessmentFailed."""
+    files = [path for path in subject.files if path.endswith(".py")]
+    told = await workbench.ask(subject, _IMPORTED, {"tree": str(subject.tree), "files": files})
+    try:
+        return Imports(frozenset(map(str, told["imports"])), int(told["unread"]))
+    except (KeyError, TypeError, ValueError) as err:
+        raise AssessmentFailed("What is told of the imports cannot be read", context=str(err)) from err
 
 
 async def contents(workbench: Workbench, subject: Subject) -> Contents:

@@ -46,6 +46,8 @@ class Errand:
     stdin: bytes = b""
     ok: frozenset[int] = frozenset({0})
     network: bool = False
+    memory: int | None = None
+    """Bytes of data of one process; None: the bench's limit."""
     cwd: Path | None = None
     """None: the top of the subject's files."""
 
@@ -88,7 +90,7 @@ class Workbench:
             writable=tuple(map(str, errand.writable)),
             readable=tuple(dict.fromkeys(map(str, (subject.tree, *errand.readable)))),
             network=errand.network,
-            memory=self.limits.memory,
+            memory=errand.memory or self.limits.memory,
         )
         name = Path(errand.argv[0]).name
         try:
@@ -101,7 +103,13 @@ class Workbench:
         return done
 
     async def ask(
-        self, subject: Subject, module: str, question: Mapping[str, Any], *, readable: Sequence[Path] = ()
+        self,
+        subject: Subject,
+        module: str,
+        question: Mapping[str, Any],
+        *,
+        readable: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
     ) -> Any:
         """Pullet's own code on hostile files: `python -m MODULE` in the sandbox gets the question as JSON on standard
         input and answers with JSON. The module imports the standard library and the pure layers only.
@@ -110,7 +118,8 @@ class Workbench:
         """
         path = {"PYTHONPATH": str(_PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
         argv = (sys.executable, "-P", "-s", "-W", "ignore", "-m", module)
-        errand = Errand(argv, (*interpreter(), *readable), environment=path, stdin=json.dumps(question).encode())
+        seen, asked = (*interpreter(), *readable), json.dumps(question).encode()
+        errand = Errand(argv, seen, tuple(writable), environment=path, stdin=asked)
         done = await self.run(subject, errand)
         try:
             return json.loads(done.stdout)

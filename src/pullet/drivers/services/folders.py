@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from weakref import WeakValueDictionary
@@ -25,6 +24,7 @@ from pullet.domain.runtime import Capability
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.confinement import Sandbox
 from pullet.drivers.listing import below
+from pullet.drivers.removing import remove_folder
 from pullet.drivers.services import databases, sealed, trees
 from pullet.drivers.services.clients import client
 from pullet.drivers.services.naming import own_variable
@@ -144,7 +144,7 @@ class FolderProvider:
             (folder / _OLD).rename(folder / _DATA)
         for left in (_NEW, _OLD):
             if (folder / left).exists():
-                shutil.rmtree(folder / left)
+                remove_folder(folder / left)
 
     def _seed(self, key: ServiceKey, spec: ServiceSpec, source: Path) -> None:
         folder = self._folder(key)
@@ -164,7 +164,8 @@ class FolderProvider:
         try:
             made = make(new) or ()
         except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove_folder(new)
             raise
         self._sandbox.hand_over(new, key.environment.app)
         trees.to_disk(new)
@@ -172,7 +173,7 @@ class FolderProvider:
         new.rename(folder / _DATA)
         (folder / _SEEDED).touch()  # it has data now, whatever a repository brings
         trees.to_disk(folder)  # from here on a loss of power can no more bring back a folder that was removed
-        shutil.rmtree(folder / _OLD)
+        remove_folder(folder / _OLD)
         return made
 
     def _dump(self, key: ServiceKey, folder: Path) -> None:
@@ -183,14 +184,14 @@ class FolderProvider:
             trees.refuse_where_it_cannot_fit(trees.packed_size(scratch), folder)
             trees.pack(scratch, folder / _PACKED)
         finally:
-            shutil.rmtree(scratch)
+            remove_folder(scratch)
         sealed.seal(folder, type=self.type)
 
     def _remove(self, key: ServiceKey) -> None:
         folder = self._folder(key)
         (folder / _RECORD).unlink(missing_ok=True)  # from here on there is no such service
-        shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):
+            remove_folder(folder)
             folder.parent.rmdir()
 
     def _observe(self, environment: EnvironmentKey | None) -> Sequence[ServiceState]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from pullet.analysis.security.flow import tables
 from pullet.analysis.security.flow.modules import Module, Scope, field_is_text
-from pullet.analysis.security.flow.values import NOTHING, Flow, Value, composed, element, joined
+from pullet.analysis.security.flow.values import NOTHING, Flow, Value, composed, element, joined, texts
 
 _BUDGET = 300_000  # expressions of a file
 _DEPTH = 100
@@ -221,8 +221,7 @@ class Expressions:
         if name == "os.path.join":
             return composed(given) if given else NOTHING
         if name in tables.CARRIES:
-            carried = joined(given[:1])
-            return replace(carried, kind="path" if name in tables.PATHS else "")
+            return replace(joined(given[:1]), kind=tables.KINDS.get(name, ""))
         if name in tables.CLIENTS:
             return Value(kind="client")
         if (scope := self._local(node)) is not None:
@@ -278,10 +277,12 @@ class Expressions:
         kind = tables.CALLS.get(name)
         if self._local(node) is not None:
             return
+        if name in tables.SECOND:
+            yield tables.SECOND[name], name, given[1] if len(given) > 1 else named.get("url", NOTHING)
         if kind and not _excused(name, node, self.returned):
-            yield kind, name, first
-        elif name in tables.SHELLS and _shell(node):
-            yield "shell", name, first if given else named.get("args", NOTHING)
+            yield kind, name, texts(first) if name in tables.TEXT_IS_HTML else first
+        elif name in tables.SHELLS:
+            yield "shell", name, _told_a_shell(node, first if given else named.get("args", NOTHING))
         elif isinstance(node.func, ast.Attribute):
             yield from self._method_harm(node.func, first, given, named, env)
 
@@ -292,6 +293,8 @@ class Expressions:
         direct = receiver in tables.DATABASES and name.startswith("execute")
         if name in tables.SQL_METHODS and (direct or tables.SQL.search(first.said)):
             yield "sql", f"{receiver}.{name}" if receiver in tables.DATABASES else name, first
+        elif name in tables.SQL_CLAUSES and any(each.kind == "sql" for each in given):
+            yield "sql", name, joined([each for each in given if each.kind == "sql"])
         elif name == "extra" and self.module.framework == "django":
             for key in ("where", "select", "tables"):
                 yield "sql", "extra", composed([named.get(key, NOTHING)])
@@ -361,12 +364,22 @@ def _excused(name: str, node: ast.Call, returned: ast.expr | None) -> bool:
     if name == "yaml.load":
         loaders = [*node.args[1:2], *(each.value for each in node.keywords if each.arg == "Loader")]
         return not any(_last_name(each) in tables.MAKING_LOADERS for each in loaders)
-    if name.endswith("HttpResponse"):
-        told = ("content_type", "headers", None)
+    if name.endswith(("HttpResponse", ".Response", ".make_response")):
+        told = ("content_type", "mimetype", "headers", None)
         typed = [*node.args[1:2], *(each.value for each in node.keywords if each.arg in told)]
         html = all(isinstance(each, ast.Constant) and "html" in str(each.value) for each in typed)
         return node is not returned or not html  # its type may be set later on
     return False
+
+
+def _told_a_shell(node: ast.Call, command: Value) -> Value:
+    """What a shell takes for its command: all of it, or what follows the `-c` of one that is started by its name."""
+    if _shell(node):
+        return command
+    words = [part for _, part in command.parts or ()]
+    if len(words) > 2 and tables.SHELL_PROGRAMS.fullmatch(words[0].said) and words[1].said == "-c":
+        return words[2]
+    return NOTHING
 
 
 def _shell(node: ast.Call) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pullet.analysis.security.flow import tables
 from pullet.analysis.security.flow.expressions import Environment, Expressions, TooMuch
 from pullet.analysis.security.flow.modules import Module, Route, Scope, parameters, read, route_of
-from pullet.analysis.security.flow.values import NOTHING, Value, joined
+from pullet.analysis.security.flow.values import NOTHING, Value, joined, texts
 
 _INWARD = 3  # calls of calls
 _HEADED = frozenset({"redirect", "ssrf"})
@@ -147,10 +147,9 @@ class _Follower:
         self._expressions.returned = statement.value
         value = self._expressions.of(statement.value, env)
         self._returned.append(value)
-        if len(self._inside) == 1 and self._route is not None and self._route.html and statement.value is not None:
-            sent = Value(tuple(flow for flow in value.flows if flow.text))
-            if value.kind == "":
-                self._report("xss", "response", statement.value, sent)
+        sent = len(self._inside) == 1 and self._route is not None and self._route.html and value.kind == ""
+        if sent and statement.value is not None:
+            self._report("xss", "response", statement.value, texts(value))
 
     def _assert(self, statement: ast.Assert, env: Environment) -> None:
         self._expressions.guard(statement.test, env)

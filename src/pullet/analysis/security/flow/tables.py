@@ -78,11 +78,16 @@ CARRIES = frozenset(
         "pathlib.PurePosixPath",
         "sqlalchemy.text",
         "sqlalchemy.sql.text",
+        "sqlalchemy.literal_column",
         "django.utils.encoding.force_str",
         "textwrap.dedent",
     ]
 )
-PATHS = frozenset({"pathlib.Path", "pathlib.PurePosixPath"})
+KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("pathlib.Path", "pathlib.PurePosixPath"), "path"),
+    **dict.fromkeys(("sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.literal_column"), "sql"),
+}
+"""What some of them make of it."""
 PATH_METHODS = frozenset({"resolve", "absolute", "expanduser", "joinpath", "with_suffix"})
 
 CLEANS: Mapping[str, frozenset[str]] = {
@@ -124,6 +129,10 @@ CALLS: Mapping[str, str] = {
             "markupsafe.Markup",
             "flask.Markup",
             "django.http.HttpResponse",
+            "flask.Response",
+            "flask.make_response",
+            "quart.Response",
+            "quart.make_response",
             "fastapi.responses.HTMLResponse",
             "starlette.responses.HTMLResponse",
         ),
@@ -133,9 +142,15 @@ CALLS: Mapping[str, str] = {
         (
             "open",
             "io.open",
+            "aiofiles.open",
             "os.remove",
             "os.unlink",
             "os.listdir",
+            "os.rename",
+            "os.replace",
+            "shutil.copy",
+            "shutil.copyfile",
+            "shutil.move",
             "flask.send_file",
             "fastapi.responses.FileResponse",
             "starlette.responses.FileResponse",
@@ -165,6 +180,7 @@ CALLS: Mapping[str, str] = {
             "pickle.loads",
             "pickle.load",
             "dill.loads",
+            "cloudpickle.loads",
             "marshal.loads",
             "jsonpickle.decode",
             "yaml.unsafe_load",
@@ -174,6 +190,16 @@ CALLS: Mapping[str, str] = {
     ),
     "django.db.models.expressions.RawSQL": "sql",
 }
+SECOND: Mapping[str, str] = {
+    **dict.fromkeys(("requests.request", "httpx.request", "httpx.stream"), "ssrf"),
+    **dict.fromkeys(("os.rename", "os.replace", "shutil.copy", "shutil.copyfile", "shutil.move"), "path"),
+}
+"""The same, of the second argument."""
+TEXT_IS_HTML = frozenset(f"{flask}.{name}" for flask in ("flask", "quart") for name in ("Response", "make_response"))
+"""What they are given is sent as HTML where it is text; a dict becomes JSON."""
+SQL_CLAUSES = frozenset({"order_by", "filter", "where", "having", "group_by", "select_from", "from_statement"})
+"""Methods of a query that take such a text as it is."""
+SHELL_PROGRAMS = re.compile(r"(/usr)?(/bin/)?(sh|bash|dash|zsh)")
 SHELLS = frozenset(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen"))
 MAKING_LOADERS = frozenset({"Loader", "CLoader", "UnsafeLoader", "CUnsafeLoader"})
 """Those that make any object that the text names."""

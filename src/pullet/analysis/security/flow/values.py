@@ -39,7 +39,7 @@ class Value:
     said: str = ""
     """Constant text that is part of it."""
     kind: str = ""
-    """`request:flask`, `mapping`, `body:Login`, `path`, `client`; empty: anything."""
+    """`request:flask`, `mapping`, `body:Login`, `path`, `sql`, `client`; empty: anything."""
     parts: tuple[tuple[object, Value], ...] | None = None
     """Of a list, tuple or dict that is written down: key or number -> value."""
 
@@ -69,6 +69,11 @@ def joined(values: Iterable[Value]) -> Value:
     said = " ".join(dict.fromkeys(value.said for value in given if value.said))[:_SAID]
     parts = given[0].parts if all(value.parts == given[0].parts for value in given) else None
     return Value(tuple(flows)[:_FLOWS], said, kinds.pop() if len(kinds) == 1 else "", parts)
+
+
+def texts(value: Value) -> Value:
+    """What of it is known to be text."""
+    return replace(value, flows=tuple(flow for flow in value.flows if flow.text))
 
 
 def composed(values: Iterable[Value]) -> Value:

@@ -1,12 +1,7 @@
-"""Question: {tree, files}. Answer: {listed: [Listed], more, imports: [name], unread}.
-
-`more`: how many lines there are beyond those that are told. `unread`: how many Python files could not be read for
-their imports.
-"""
+"""Question: {tree, files}. Answer: {listed: [Listed], more}; `more`: how many lines there are beyond those."""
 
 from __future__ import annotations
 
-import ast
 import json
 import posixpath
 import sys
@@ -28,7 +23,6 @@ from pullet.drivers.security.asked.files import Unread, read
 _LIMIT = 16 << 20  # bytes of one file
 _TOLD = 50_000
 _INCLUDED = 200  # files
-_PYTHON_FILES = 5000
 
 
 def main() -> None:
@@ -36,12 +30,9 @@ def main() -> None:
     question = json.load(sys.stdin)
     tree, files = Path(question["tree"]), question["files"]
     listed = list(_all(tree, files))
-    imports, unread = _imports(tree, [path for path in files if path.endswith(".py")])
     answer = {
         "listed": [to_json(each) for each in listed[:_TOLD]],
         "more": max(0, len(listed) - _TOLD),
-        "imports": sorted(imports),
-        "unread": unread,
     }
     json.dump(answer, sys.stdout)
 
@@ -80,27 +71,6 @@ def _read(tree: Path, path: str) -> Iterable[Listed]:
         return listed_in(path, read(tree, path, _LIMIT))
     except Unread as err:
         return (Listed(Kind.UNREAD, path, text=str(err)),)
-
-
-def _imports(tree: Path, paths: list[str]) -> tuple[set[str], int]:
-    found: set[str] = set()
-    unread = max(0, len(paths) - _PYTHON_FILES)
-    for path in paths[:_PYTHON_FILES]:
-        try:
-            module = ast.parse(read(tree, path))
-        except (Unread, SyntaxError, ValueError, RecursionError, MemoryError):
-            unread += 1
-            continue
-        found |= set(_imported(module))
-    return found, unread
-
-
-def _imported(module: ast.Module) -> Iterator[str]:
-    for node in ast.walk(module):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
 
 
 if __name__ == "__main__":

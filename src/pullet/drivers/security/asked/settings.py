@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pullet.analysis.security.settings.calls import call_findings
@@ -16,8 +16,8 @@ from pullet.analysis.security.settings.modules import module_path, read_settings
 from pullet.domain.codec import to_json
 from pullet.domain.security import Finding
 from pullet.drivers.security.asked.files import Unread, read
+from pullet.drivers.security.asked.served import served
 
-_NAMED = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]{1,200})['"]""")
 _TESTS = re.compile(r"(^|/)(tests?|testing|docs)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 _SPEAKS = re.compile(rb"flask|fastapi|starlette|litestar|jwt", re.IGNORECASE)
 
@@ -59,8 +59,8 @@ class Look:
             return None
 
     def _django(self) -> None:
-        served = list(self._served())
-        for module, root in served[:1]:
+        found = list(self._served())
+        for module, root in found[:1]:
             path = module_path(module, root, self._text)
             if path is None:
                 self.missed[module] = "the settings that are served are not in the repository"
@@ -75,14 +75,7 @@ class Look:
         root = "" if self._root == "." else self._root
         if self._module:
             yield self._module, root
-        names = ("wsgi.py", "asgi.py", "manage.py")
-        found = [path for name in names for path in self._files if PurePosixPath(path).name == name]
-        for path in found:
-            for named in _NAMED.findall(self._text(path) or ""):
-                for folder in (root, *map(str, PurePosixPath(path).parents)):
-                    top = "" if folder == "." else folder
-                    if module_path(named, top, self._text):
-                        yield named, top
+        yield from served(self._files, root, self._text)
 
     def _others(self) -> None:
         for path in self._files:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from pullet.analysis.security.live.routes import MOST, Route
 from pullet.domain.codec import from_json
 from pullet.domain.errors import AssessmentFailed, MalformedData
-from pullet.drivers.inside import FOLDER
-from pullet.drivers.security.workbench import Errand, Workbench
+from pullet.drivers.security.inside_app import inside_app
+from pullet.drivers.security.workbench import Workbench
 from pullet.ports.assessing import Subject
 
 _NAMED = re.compile(r"(?<![\w./:-])([A-Za-z_][\w.]*:[A-Za-z_][\w.]*(?:\(\))?)(?![\w/])")
@@ -36,15 +35,7 @@ class Declared:
 async def declared(workbench: Workbench, subject: Subject) -> Declared:
     if subject.python is None:
         return Declared(why="nothing is installed that could be asked for its routes; assess a deployed release")
-    spec = subject.spec
-    variables = {**dict(spec.variables if spec else ()), **subject.variables}
-    python = subject.python
-    errand = Errand(
-        (str(python), "-B", str(Path(FOLDER, "pullet_routes.py")), *_names(subject)),
-        readable=(Path(FOLDER), python.parent.parent, python.resolve().parent.parent),
-        environment={**variables, "PYTHONUTF8": "1"},
-        cwd=subject.tree / (spec.root if spec else "."),
-    )
+    errand = inside_app(subject, "pullet_routes.py", _names(subject))
     try:
         answer = json.loads((await workbench.run(subject, errand)).stdout)
         found = tuple(from_json(Route, each) for each in answer["routes"][:MOST])

@@ -35,11 +35,12 @@ class Databases:
         query = f"SELECT {columns} FROM pg_database WHERE datname IN ({wanted})"  # noqa: S608 - quoted
         return {row["name"]: Found(**row) for row in await self.admin.rows(query)}
 
-    async def role(self, name: str, password: str) -> None:
-        """A role that can log in and nothing else, with this password."""
+    async def role(self, name: str, password: str, *, makes_databases: bool = False) -> None:
+        """A role that can log in and nothing else, with this password; `makes_databases`: as suites of tests do."""
         role = identifier(name)
         known = await self.admin.value(f"SELECT 1 FROM pg_roles WHERE rolname = {literal(name)}")  # noqa: S608
-        how = f"LOGIN CONNECTION LIMIT {_CONNECTIONS} PASSWORD {literal(verifier(password))}"
+        may = "CREATEDB" if makes_databases else "NOCREATEDB"
+        how = f"LOGIN {may} CONNECTION LIMIT {_CONNECTIONS} PASSWORD {literal(verifier(password))}"
         verb = "ALTER" if known else "CREATE"
         # Who makes databases for a role must be a member of it, where he is no superuser.
         await self.admin.run(f"{verb} ROLE {role} {how}", f"GRANT {role} TO CURRENT_USER")
@@ -80,6 +81,12 @@ class Databases:
             with contextlib.suppress(PulletError):
                 await asyncio.shield(self.drop(name))
             raise
+
+    async def owned_by(self, role: str) -> tuple[str, ...]:
+        """Names of all databases of the role."""
+        owner = f"(SELECT oid FROM pg_roles WHERE rolname = {literal(role)})"  # noqa: S608 - quoted
+        query = f"SELECT datname AS name FROM pg_database WHERE datdba = {owner}"  # noqa: S608
+        return tuple(str(row["name"]) for row in await self.admin.rows(query))
 
     async def drop_role(self, name: str) -> None:
         await self.admin.run(*_QUIET, f"DROP ROLE IF EXISTS {identifier(name)}")

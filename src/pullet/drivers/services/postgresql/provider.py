@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pullet.domain.errors import PulletError, ServiceFailed
 from pullet.domain.home import Home
-from pullet.domain.identity import EnvironmentKey
+from pullet.domain.identity import EnvironmentKey, is_trial
 from pullet.domain.runtime import Capability
 from pullet.domain.services import Grant, ServiceKey, ServiceSpec, ServiceState, ServiceType, Shell
 from pullet.drivers.process import ProcessRunner
@@ -57,11 +57,11 @@ class PostgresProvider:
         await self._server.start()
         async with self._locks[key]:
             record = self._records.open(key)
-            await self._have(record)
+            await self._have(record, makes_databases=is_trial(key.environment))
             await (await self._databases()).extend(record.name, spec.extensions)
         return self._grant(record, spec)
 
-    async def _have(self, record: Record) -> None:
+    async def _have(self, record: Record, *, makes_databases: bool = False) -> None:
         await asyncio.to_thread(clear, work_of(self._records.folder, record.name + _NEW))
         databases = await self._databases()
         found = await databases.find([record.name, *_unfinished(record)])
@@ -69,7 +69,7 @@ class PostgresProvider:
             await databases.drop(*left)
         if record.ready and record.name in found and found[record.name].open:
             return
-        await databases.role(record.name, record.password)
+        await databases.role(record.name, record.password, makes_databases=makes_databases)
         if record.name not in found:
             await databases.create(record.name, record.name)
         await databases.open(record.name)
@@ -172,7 +172,7 @@ class PostgresProvider:
         async with self._locks[key], self._origins[key]:
             databases = await self._databases()
             await asyncio.to_thread(clear, work_of(self._records.folder, record.name + _NEW))
-            await databases.drop(record.name, *_unfinished(record))
+            await databases.drop(record.name, *_unfinished(record), *await databases.owned_by(record.name))
             await (await self._copies()).remove(record)
             await databases.drop_role(record.name)
             self._records.remove(key)

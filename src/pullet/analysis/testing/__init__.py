@@ -1,0 +1,1 @@
+"""What results of tests mean: pure."""
