@@ -296,6 +296,35 @@ async def test_another_daemon_adopts_and_stops(real: World) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("left", [("lock", "spec.json"), ("lock",), ()])
+async def test_what_a_stop_cut_short_left_is_seen_and_cleared_away(real: World, left: tuple[str, ...]) -> None:
+    request = real.request()
+    await real.runtime.start(request)
+    folder = real.home.run / "shop/production/1/web.0"
+    kept = {name: (folder / name).read_bytes() for name in left}
+    await real.runtime.stop(request.id, 5)
+    folder.mkdir(parents=True)
+    for name, content in kept.items():
+        (folder / name).write_bytes(content)
+    assert await real.runtime.observe(SHOP) == [Instance(request.id, Phase.GONE)]
+    await real.runtime.stop(request.id, 0)
+    assert not folder.exists() and not await real.runtime.observe(SHOP)
+
+
+@pytest.mark.real
+async def test_a_spare_taken_by_half_is_no_instance_yet(real: World) -> None:
+    first, second = real.request(1), real.request(2)
+    await real.runtime.start(first)
+    await ready_spare(real, first)
+    environment = real.home.run / "shop/production"
+    (environment / "2").mkdir()
+    (environment / "spares/web").rename(environment / "2/web.0")
+    assert Instance(second.id, Phase.GONE) in await real.runtime.observe(SHOP)
+    await real.runtime.stop(second.id, 0)
+    assert [each.id for each in await real.runtime.observe(SHOP)] == [first.id]
+
+
+@pytest.mark.real
 async def test_secrets_are_in_no_log(real: World) -> None:
     request = real.request(
         command="sh -c 'echo key=$KEY'", name="worker", variables=(("KEY", "hunter2"),), secrets=("hunter2",)

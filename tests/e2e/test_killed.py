@@ -6,6 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -74,10 +75,15 @@ def converges(own: Pullet, shop: Repository, watch: Watching) -> Callable[[int],
 
 def _why(own: Pullet) -> str:
     """What there is instead of one set of processes."""
-    states = {
-        path: (own.home / "run/shop/production" / path / "state.json").read_text() for path in own.instances("shop")
-    }
+    states = {path: _state(own.home / "run/shop/production" / path) for path in own.instances("shop")}
     return f"{states}\n{own.events('shop')}\n{own.conditions('shop')}\n{own.processes()}"
+
+
+def _state(folder: Path) -> str:
+    try:
+        return (folder / "state.json").read_text()
+    except FileNotFoundError:
+        return "none"
 
 
 def _settled(own: Pullet) -> bool:

@@ -24,13 +24,13 @@ class Instance:
 
     id: InstanceId
     phase: Phase
-    socket: str
+    socket: str = ""
     """Absolute path of the unix socket that reaches it; empty for processes that serve nothing."""
-    pid: int | None
+    pid: int | None = None
     """The app's own process, for signals and for memory figures; None while there is none."""
-    started: float
+    started: float = 0.0
     """Seconds since the epoch of the app process's latest start."""
-    restarts: int
+    restarts: int = 0
     exit_code: int | None = None
     """Of the latest exit; negative is a signal, 137-type codes are as the shell prints them."""
     reason: str = ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pullet.domain.home import Home
-from pullet.domain.identity import EnvironmentKey, InstanceId, slug
+from pullet.domain.identity import EnvironmentKey, InstanceId, ReleaseId, slug
 from pullet.drivers.listing import below, inside
 from pullet.drivers.removing import remove_folder
 
@@ -93,6 +93,14 @@ class Places:
             / str(instance.release.number)
             / f"{slug(instance.process)}.{instance.index}"
         )
+
+    def whose(self, folder: Path) -> InstanceId | None:
+        """The instance that `folder` is for, by its path alone: its process is named as `instance` names the folder."""
+        app, environment, number, name = folder.relative_to(self.home.run).parts
+        process, _, index = name.rpartition(".")
+        if not (process and index.isdecimal() and number.isdecimal()):
+            return None
+        return InstanceId(ReleaseId(EnvironmentKey(app, environment), int(number)), process, int(index))
 
     def spare(self, environment: EnvironmentKey, process: str) -> Path:
         return self.home.run / environment.app / environment.name / "spares" / slug(process)

@@ -119,8 +119,16 @@ class ShimRuntime:
 
     def _observe(self, environment: EnvironmentKey | None) -> list[Instance]:
         """Also what is gone but not cleared away, as where the daemon was killed amid a stop: its folders must go."""
-        states = [self._supervisor.observe(folder) for folder in self._places.instances(environment)]
-        return [_instance(state) for state in states if "release" in state.labels]
+        states = (self._supervisor.observe(folder) for folder in self._places.instances(environment))
+        return [instance for state in states if (instance := self._seen(state))]
+
+    def _seen(self, state: SupervisedState) -> Instance | None:
+        """A folder that does not tell what it is for (emptied by half, or a spare taken by half) serves nothing, but
+        holds secrets: its path tells whose it is, so that it is cleared away."""
+        if "release" in state.labels:
+            return _instance(state)
+        whose = self._places.whose(state.folder)
+        return None if whose is None else Instance(whose, Phase.GONE)
 
     def _hand_over(self, workplace: Workplace) -> None:
         """Once: afterwards the app owns its tree, and a walk of it would only cost."""
